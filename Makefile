@@ -1,0 +1,79 @@
+# One front door. `make help` lists what is here; CI calls the same targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+PYTHON  ?= python3.12
+VENV    := .venv
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.ready-$(firstword $(shell cat requirements/bootstrap.txt requirements/dev.txt pyproject.toml | sha256sum))
+BUNDLE  ?= build/lab
+NODES   ?= 1
+PYTEST  := $(BIN)/python -m pytest
+WORKERS ?= 2
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+
+setup: $(READY) ## make the Python environment in .venv (half a minute; seconds when cached)
+
+$(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: LLMFlow is developed on Python 3.12, and there is no $(PYTHON) on PATH: install it, or name it with PYTHON=…" >&2; exit 4; }
+	echo "Setting up $(VENV) (half a minute; seconds when cached)" >&2
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	$(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+bundle: $(READY) ## build the lab bundle into BUNDLE=build/lab (cold about 15 minutes, then seconds)
+	@$(BIN)/llmflow bundle build lab --out $(BUNDLE)
+
+demo: $(READY) ## build, rehearse NODES=1 or 3 hosts, install, ask a question (cold 20 minutes, warm 3)
+	@$(BIN)/python -m llmflow_bundle.machine "the demo"
+	started=$$(date +%s)
+	$(BIN)/llmflow bundle build lab --out $(BUNDLE)
+	$(BUNDLE)/llmflow demo --bundle $(BUNDLE) --nodes $(NODES) --build-seconds $$(( $$(date +%s) - started ))
+
+demo-down: $(READY) ## end the demo: no process, mount, bridge or rule stays
+	@$(BIN)/llmflow rehearse down
+
+check: $(READY) ## format, lint and types
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check test-unit test-contract test-integration test-e2e ## every tier (cold 40 minutes, warm 12)
+
+test-unit: $(READY) ## seconds: no sockets but loopback, no root
+	@$(PYTEST) tests/unit plugins/vllm/tests
+
+test-contract: $(READY) ## two sides that must agree: locks, playbooks, charts, packages
+	@$(PYTEST) tests/contract
+
+test-integration: $(READY) ## real engines on CPU
+	@$(PYTEST) tests/integration
+
+test-e2e: $(READY) ## rehearsals: install, second run, kill, egress, teardown (root)
+	@$(PYTEST) tests/e2e
+
+bench: $(READY) ## measure ratios side by side, write docs/reference/benchmarks.md
+	@$(BIN)/python -m tests.bench
+
+lock: $(READY) ## resolve the intent again: requirements and the bundle's lock (online)
+	@cd requirements
+	uv=../$(BIN)/uv
+	compile() { $$uv pip compile --quiet --generate-hashes --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock" "$$@"; }
+	compile --universal --python-version 3.11 runtime.in -o runtime.txt
+	compile --python-version 3.12 -c runtime.txt dev.in -o dev.txt
+	compile --python-version 3.12 -c dev.txt bootstrap.in -o bootstrap.txt
+	cd .. && $(BIN)/llmflow bundle lock lab
+
+clean: ## remove what was built here; caches stay (make clean-cache)
+	@rm -rf build $(VENV) .mypy_cache .pytest_cache .ruff_cache
+
+clean-cache: ## remove the caches of fetched and built bytes
+	@rm -rf "$${LLMFLOW_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/llmflow}"
+
+.PHONY: help setup bundle demo demo-down check test test-unit test-contract test-integration test-e2e bench lock clean clean-cache
