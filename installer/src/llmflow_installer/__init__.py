@@ -1,0 +1,1 @@
+"""The installer: from bare hosts and a bundle to an answered question."""
