@@ -238,6 +238,11 @@ def rehearsals() -> tuple[str, ...]:
     return tuple(sorted(path.name for path in (state_dir() / "rehearsals").glob("*/") if path.is_dir()))
 
 
+def is_rehearsal(site_directory: Path) -> bool:
+    """Whether a site directory is one that a rehearsal handed over."""
+    return site_directory.resolve().parent.parent == (state_dir() / "rehearsals").resolve()
+
+
 def read_ledger(name: str) -> ledger.Ledger:
     """What tried to leave the rehearsal of that name since it was booted."""
     rehearsal = Rehearsal(name)

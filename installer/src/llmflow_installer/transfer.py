@@ -35,6 +35,9 @@ def same(path, sha256):
     digest = hashlib.sha256((folder / path).read_bytes()).hexdigest()
     return digest == sha256
 # a blob's name is its content; other files may have changed at the same size
+for leftover in folder.rglob(".*.partial"):  # of a transfer that was cut, unless that one still runs
+    if not os.path.exists("/proc/" + leftover.name.split(".")[-2]):
+        leftover.unlink()
 missing = [p for p, (size, sha256, mode) in wanted.items()
            if lacks(p, size) or not p.endswith(sha256) and not same(p, sha256)]
 print(json.dumps(missing), flush=True)
@@ -44,7 +47,7 @@ if missing:
             size, sha256, mode = wanted[member.name]
             final = folder / member.name
             final.parent.mkdir(parents=True, exist_ok=True)
-            partial = final.with_name(final.name + ".partial")
+            partial = final.with_name(".%s.%d.partial" % (final.name, os.getpid()))
             digest, source = hashlib.sha256(), stream.extractfile(member)
             with open(partial, "wb") as out:
                 while block := source.read(1 << 20):
