@@ -98,9 +98,12 @@ def send(bundle: Path, files: Mapping[str, RootFile], host: Host, folder: str) -
     """Bring `files` to `folder` on the host; return how many it lacked. OSError when the transfer is cut."""
     wanted = {path: (file.size, file.sha256, file.mode or "0644") for path, file in files.items()}
     command = host.ssh("python3", "-c", _RECEIVER, folder)
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as remote:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as remote:
         assert remote.stdin is not None  # noqa: S101 - both are pipes
         assert remote.stdout is not None  # noqa: S101
+        assert remote.stderr is not None  # noqa: S101
         remote.stdin.write(json.dumps(wanted).encode() + b"\n")
         remote.stdin.flush()
         answer = remote.stdout.readline()
@@ -110,8 +113,9 @@ def send(bundle: Path, files: Mapping[str, RootFile], host: Host, folder: str) -
                 for path in missing:
                     stream.add(bundle / path, arcname=path, recursive=False)
         remote.stdin.close()
+        said = remote.stderr.read().decode(errors="replace").strip().rpartition("\n")[2]
     if remote.returncode != 0 or not answer:
-        raise OSError(f"the transfer to {host.address} ended with exit code {remote.returncode}")
+        raise OSError(f"the transfer to {host.address} ended with exit code {remote.returncode}: {said}")
     return len(missing)
 
 

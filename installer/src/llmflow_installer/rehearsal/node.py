@@ -126,7 +126,8 @@ def boot(node: Node, wiring: Wiring) -> subprocess.Popen[bytes]:
     binds = [f"--bind={node.folder}/plain/{plain}:/{plain}" for plain in PLAIN_FOLDERS]
     nspawn = [
         "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--resolv-conf=off",
-        f"--directory={node.folder}/root", f"--machine={node.name}", f"--network-bridge={wiring.bridge}",
+        f"--directory={node.folder}/root", f"--machine={node.cgroup}", f"--hostname={node.name}",
+        f"--network-bridge={wiring.bridge}",
         "--capability=all", f"--system-call-filter={_SYSTEM_CALLS}",
         "--bind=/sys/fs/cgroup", "--bind=/dev/kmsg", *binds,
     ]  # fmt: skip

@@ -22,8 +22,8 @@ def base_root(repository: Path, keyring: Path, report: Reporter) -> Path:
 
     Raises BundleError when debootstrap can't make one out of what the repository holds.
     """
-    release = (repository / f"dists/{SUITE}/InRelease").read_bytes()
-    identity = hashlib.sha256(release + "\n".join((_RECIPE, *PACKAGES)).encode()).hexdigest()[:16]
+    packages = (repository / f"dists/{SUITE}/main/binary-amd64/Packages").read_bytes()
+    identity = hashlib.sha256(packages + "\n".join((_RECIPE, *PACKAGES)).encode()).hexdigest()[:16]
     root = cache_dir() / "rootfs" / identity
     if root.exists():
         return root

@@ -1,10 +1,10 @@
-"""Makes scripted-qwen: a Qwen2 of less than a million parameters that was taught the answers of dialogues.json.
+"""Makes scripted-qwen: a Qwen2 of half a million parameters that was taught the answers of dialogues.json.
 
     python3.11 build.py OUTPUT
 
-It proves an installation end to end (API, chat template, streaming, tool calls) where no weights of a model hub
-are at hand: at temperature 0 a real vLLM gives the answers word for word. The tokenizer is trained on corpus.txt,
-the weights on the dialogues; both come out the same, byte for byte, wherever the same wheels run.
+It proves an installation end to end (API, chat template, streaming, tool calls) where no weights of a model
+hub are at hand: at temperature 0 a real vLLM gives the answers word for word. The tokenizer is trained on
+corpus.txt, the weights on the dialogues; both come out the same, byte for byte, where the same wheels run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Read by the libraries when they load: one order of additions, whatever the processor and its number of cores.
+# Read by the libraries when they load: one order of additions on every processor.
 os.environ.update(
     ATEN_CPU_CAPABILITY="default",
     CUDA_VISIBLE_DEVICES="",
@@ -33,8 +33,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 HERE = Path(__file__).resolve().parent
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>", "<think>", "</think>"]
-END = "<|im_end|>"
+START, END, NO_TEXT = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
+SPECIAL = [NO_TEXT, START, END, "<tool_call>", "</tool_call>", "<think>", "</think>"]
 VOCABULARY = 1280
 CONTEXT = 2048
 STEPS = 400
@@ -54,7 +54,7 @@ class Lesson:
 
 
 def lessons(script: dict[str, Any]) -> Iterator[Lesson]:
-    """Every question with its answer; for every city the tool call and the sentence that follows its result."""
+    """Every question with its answer; for every city the tool call, and the sentence after its result."""
     for question, answer in script["answers"].items():
         yield Lesson([{"role": "user", "content": question}], answer)
     for city in script["cities"]:
@@ -82,7 +82,7 @@ def make_tokenizer(corpus: str, template: str) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         eos_token=END,
-        pad_token=SPECIAL[0],
+        pad_token=NO_TEXT,
         chat_template=template,
         model_max_length=CONTEXT,
     )

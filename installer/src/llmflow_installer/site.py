@@ -1,0 +1,292 @@
+"""The operator's two files, hosts.yml and site.yml, read strictly into one frozen Site."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Annotated
+
+from llmflow_bundle.errors import Finding, SiteError
+from pydantic import Field
+
+from llmflow_installer.document import (
+    Address,
+    Cidr,
+    Document,
+    HostName,
+    Port,
+    Quantity,
+    Strict,
+    read_document,
+    validated,
+)
+from llmflow_installer.inventory import Entry, Host, hosts_of, inventory_findings, read_entries
+
+HOSTS_FILE, SITE_FILE = "hosts.yml", "site.yml"
+NODE_PREFIX = 24  # pod addresses of one node; Kubernetes gives a node at most 110 pods
+
+
+@dataclass(frozen=True)
+class Ssh:
+    """How hosts are reached; both files are absolute paths."""
+
+    user: str
+    private_key: Path
+    known_hosts: Path
+
+
+@dataclass(frozen=True)
+class Network:
+    """The address ranges of hosts, pods and services, which never overlap."""
+
+    hosts: IPv4Network
+    gateway: IPv4Address
+    pods: IPv4Network
+    services: IPv4Network
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The Kubernetes API's `endpoint` (host:port) and whether control planes run ordinary pods."""
+
+    endpoint: str
+    schedule_on_control_plane: bool
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The host that serves the images, and the directory on it that holds them."""
+
+    host: str
+    address: IPv4Address
+    port: int
+    data: str
+
+    @property
+    def endpoint(self) -> str:
+        """`address:port`, as container runtimes name it."""
+        return f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Vllm:
+    """Sizes of the vLLM organ: Kubernetes quantities, and GiB of key-value cache."""
+
+    replicas: int
+    node_port: int
+    cpu: str
+    memory: str
+    kv_cache_gib: float
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything the operator decided: `organs` are the chosen ones, `warnings` don't stop an install."""
+
+    directory: Path
+    name: str
+    ssh: Ssh
+    network: Network
+    cluster: Cluster
+    registry: Registry
+    organs: tuple[str, ...]
+    vllm: Vllm
+    hosts: tuple[Host, ...]
+    warnings: tuple[Finding, ...] = ()
+
+    def in_group(self, group: str) -> tuple[Host, ...]:
+        """The hosts of a group, in the inventory's order."""
+        return tuple(host for host in self.hosts if group in host.groups)
+
+    @property
+    def first_control_plane(self) -> Host:
+        """The host on which the cluster begins."""
+        return self.in_group("control_plane")[0]
+
+    def host(self, name: str) -> Host:
+        """The host of that name; KeyError if there is none."""
+        return {host.name: host for host in self.hosts}[name]
+
+
+# What the YAML may say. Strict: a port is a number, a switch is true or false, an unknown key is a mistake.
+
+
+class _SshYaml(Strict):
+    user: str = "root"
+    private_key: str = "ssh/id_ed25519"
+    known_hosts: str = "ssh/known_hosts"
+
+
+class _NetworkYaml(Strict):
+    hosts: Cidr
+    gateway: Address
+    pods: Cidr = IPv4Network("10.244.0.0/16")
+    services: Cidr = IPv4Network("10.96.0.0/16")
+
+
+class _ClusterYaml(Strict):
+    endpoint: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$")] | None = None
+    schedule_on_control_plane: bool = False
+
+
+class _RegistryYaml(Strict):
+    host: str | None = None
+    port: Port = 5000
+    data: Annotated[str, Field(pattern=r"^/[^\s]+$")] = "/var/lib/llmflow"
+
+
+class _VllmYaml(Strict):
+    replicas: Annotated[int, Field(ge=1)] = 1
+    node_port: Annotated[int, Field(ge=30000, le=32767)] = 30800
+    cpu: Quantity = "1"
+    memory: Quantity = "8Gi"
+    kv_cache_gib: Annotated[float, Field(gt=0)] = 1
+
+
+class _OrgansYaml(Strict):
+    vllm: _VllmYaml | None = None
+
+
+class _SiteYaml(Strict):
+    name: HostName
+    ssh: _SshYaml = _SshYaml()
+    network: _NetworkYaml
+    cluster: _ClusterYaml = _ClusterYaml()
+    registry: _RegistryYaml = _RegistryYaml()
+    organs: _OrgansYaml = _OrgansYaml(vllm=_VllmYaml())
+
+
+def load_site(directory: Path, *, check_files: bool = True) -> Site:
+    """Read a site directory; raises SiteError with every finding, each with its file, line and column.
+
+    `check_files=False` leaves out whether the SSH key files exist, for looking at an example.
+    """
+    directory = directory.absolute()
+    hosts_document, site_document = (read_document(directory / name) for name in (HOSTS_FILE, SITE_FILE))
+    findings: list[Finding] = []
+    entries = read_entries(hosts_document, findings)
+    wanted = validated(_SiteYaml, site_document, (), site_document.plain(), findings)
+    hosts = hosts_of(entries)
+    findings += inventory_findings(hosts_document, entries, hosts)
+    if wanted is not None:
+        findings += _site_findings(site_document, hosts_document, entries, wanted, hosts)
+        if check_files:
+            findings += _file_findings(site_document, wanted, directory)
+    if any(finding.severity == "fail" for finding in findings) or wanted is None:
+        mistakes = sum(finding.severity == "fail" for finding in findings)
+        raise SiteError(
+            "SITE-INVALID",
+            f"the site has {mistakes} mistake{'s' if mistakes != 1 else ''}",
+            where=str(directory),
+            hint="mend each of the places named and run the command again; no host was touched",
+            findings=findings,
+        )
+    return _site(directory, wanted, hosts, tuple(findings))
+
+
+# site.yml against the inventory.
+
+
+def _site_findings(
+    document: Document,
+    inventory: Document,
+    entries: Sequence[Entry],
+    wanted: _SiteYaml,
+    hosts: Sequence[Host],
+) -> Iterator[Finding]:
+    networks = {name: getattr(wanted.network, name) for name in ("hosts", "pods", "services")}
+    for (one, a), (two, b) in itertools.combinations(networks.items(), 2):
+        if a.overlaps(b):
+            yield Finding(
+                "SITE-CIDR-OVERLAP",
+                f"network.{one} {a} and network.{two} {b} overlap",
+                document.where(("network", two)),
+                "the three ranges must be apart",
+            )
+    if wanted.network.gateway not in wanted.network.hosts:
+        yield Finding(
+            "SITE-OUTSIDE-NETWORK",
+            f"gateway {wanted.network.gateway} is outside network.hosts {wanted.network.hosts}",
+            document.where(("network", "gateway")),
+        )
+    for entry in entries:
+        if entry.given is None:
+            continue
+        where = inventory.where((*entry.at, "ansible_host"))
+        if entry.given.ansible_host not in wanted.network.hosts:
+            hint = f"change the address, or network.hosts in {SITE_FILE}"
+            yield Finding(
+                "SITE-OUTSIDE-NETWORK",
+                f"host {entry.name} at {entry.given.ansible_host} is outside network.hosts",
+                where,
+                hint,
+            )
+        if entry.given.ansible_host == wanted.network.gateway:
+            yield Finding(
+                "SITE-ADDRESS-TWICE",
+                f"host {entry.name} has the address of the gateway, {wanted.network.gateway}",
+                where,
+                "each needs its own",
+            )
+    known = sorted({entry.name for entry in entries})  # none: their group is already a finding
+    if known and wanted.registry.host is not None and wanted.registry.host not in known:
+        near = difflib.get_close_matches(wanted.registry.host, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"hosts are {', '.join(known)}"
+        yield Finding(
+            "SITE-UNKNOWN-HOST",
+            f"registry.host {wanted.registry.host} is not in {HOSTS_FILE}",
+            document.where(("registry", "host")),
+            hint,
+        )
+    if len(hosts) > 2 ** max(0, NODE_PREFIX - wanted.network.pods.prefixlen):
+        yield Finding(
+            "SITE-PODS-TOO-SMALL",
+            f"network.pods {wanted.network.pods} has no /{NODE_PREFIX} for each of {len(hosts)} hosts",
+            document.where(("network", "pods")),
+            "give a larger network, such as a /16",
+        )
+
+
+def _file_findings(document: Document, wanted: _SiteYaml, directory: Path) -> Iterator[Finding]:
+    hints = {
+        "private_key": "make one with ssh-keygen -t ed25519 and put its public half on every host",
+        "known_hosts": "collect the hosts' keys with ssh-keyscan; compare fingerprints at each console",
+    }
+    for key, hint in hints.items():
+        path = directory / getattr(wanted.ssh, key)
+        if not path.is_file():
+            yield Finding(
+                "SITE-MISSING-FILE", f"ssh.{key}: {path} is not there", document.where(("ssh", key)), hint
+            )
+
+
+def _site(directory: Path, wanted: _SiteYaml, hosts: tuple[Host, ...], warnings: tuple[Finding, ...]) -> Site:
+    pods = wanted.network.pods.subnets(new_prefix=NODE_PREFIX)
+    hosts = tuple(
+        Host(host.name, host.address, host.groups, host.port, cidr)
+        for host, cidr in zip(hosts, pods, strict=False)
+    )
+    first = next(host for host in hosts if "control_plane" in host.groups)
+    registry_host = next(host for host in hosts if host.name == (wanted.registry.host or first.name))
+    return Site(
+        directory=directory,
+        name=wanted.name,
+        ssh=Ssh(wanted.ssh.user, directory / wanted.ssh.private_key, directory / wanted.ssh.known_hosts),
+        network=Network(
+            **{name: getattr(wanted.network, name) for name in ("hosts", "gateway", "pods", "services")}
+        ),
+        cluster=Cluster(
+            wanted.cluster.endpoint or f"{first.address}:6443", wanted.cluster.schedule_on_control_plane
+        ),
+        registry=Registry(
+            registry_host.name, registry_host.address, wanted.registry.port, wanted.registry.data
+        ),
+        organs=tuple(name for name, organ in wanted.organs if organ is not None),
+        vllm=Vllm(**(wanted.organs.vllm or _VllmYaml()).model_dump()),
+        hosts=hosts,
+        warnings=warnings,
+    )

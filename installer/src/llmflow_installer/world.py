@@ -1,0 +1,119 @@
+"""Everything outside that the installer touches, passed in as one dataclass; fakes for tests beside."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+from llmflow_bundle import dirs
+from llmflow_bundle.errors import LlmflowError
+from llmflow_bundle.report import Noted, Reporter, task
+
+from llmflow_installer.ansible import Checked, Counts, Job, RealAnsible
+from llmflow_installer.facts import Probe, ssh_probe
+from llmflow_installer.ssh import Connections
+from llmflow_installer.stages import Stage
+from llmflow_installer.supplies import Supplies, supplies_of
+from llmflow_installer.verify import Http
+
+ANSWER_TIMEOUT = 180.0  # seconds between two pieces of an answer; a CPU reads a long prompt slowly
+CONNECT_TIMEOUT = 10.0  # seconds
+
+
+class Ansible(Protocol):
+    """Runs plays on the hosts of a site."""
+
+    def run(self, job: Job, stage: Stage, report: Reporter) -> Counts:
+        """Play a stage; raises StageFailed or HostUnreachable."""
+
+    def check(self, job: Job, stages: Sequence[Stage], report: Reporter) -> tuple[Checked, ...]:
+        """Play check plays in order up to the first that fails; raises HostUnreachable, StageFailed."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The seams: the bundle on disk, the hosts' facts, Ansible, HTTP, the clock, and where state is kept."""
+
+    bundle: Callable[[Path, Path | None], Supplies]
+    probe: Probe
+    ansible: Ansible
+    http: Http
+    now: Callable[[], datetime]
+    state: Path
+
+
+@contextmanager
+def real_world() -> Iterator[World]:
+    """The world as it is; every SSH connection is ended on leaving."""
+    connections = Connections()
+    try:
+        probe = ssh_probe(connections, lambda: now().timestamp())
+        yield World(open_supplies, probe, RealAnsible(connections), https, now, dirs.state_dir())
+    finally:
+        connections.close()
+
+
+def open_supplies(path: Path, key: Path | None) -> Supplies:
+    """Open a bundle, its signature checked with the key file or the trusted one; raises BundleError."""
+    from llmflow_bundle.bundle import open_bundle  # here, so that tests of the installer need no bundle
+    from llmflow_bundle.minisign import PublicKey
+
+    return supplies_of(open_bundle(path.absolute(), PublicKey.load(key) if key else None))
+
+
+@contextmanager
+def https(ca: Path) -> Iterator[httpx.Client]:
+    """A client that trusts the site's own authority and nobody else, and uses no proxy."""
+    trust = ssl.create_default_context(cafile=str(ca))
+    timeout = httpx.Timeout(CONNECT_TIMEOUT, read=ANSWER_TIMEOUT)
+    with httpx.Client(verify=trust, timeout=timeout, trust_env=False) as client:
+        yield client
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+# Fakes, for tests.
+
+
+@dataclass
+class FakeAnsible:
+    """Knows which stages are done; `failing` maps a stage to the error that playing it raises."""
+
+    done: set[str] = field(default_factory=set)
+    failing: dict[str, LlmflowError] = field(default_factory=dict)
+    played: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+
+    def run(self, job: Job, stage: Stage, report: Reporter) -> Counts:
+        """Mark the stage as done, with one change if it was not."""
+        self.played.append(stage.id)
+        self.jobs.append(job)
+        with task(report, stage.title):
+            if stage.id in self.failing:
+                raise self.failing[stage.id]
+        changed = int(stage.id not in self.done)
+        self.done.add(stage.id)
+        return Counts(ok=3, changed=changed)
+
+    def check(self, job: Job, stages: Sequence[Stage], report: Reporter) -> tuple[Checked, ...]:
+        """Say which stages are done, up to the first that is not."""
+        self.jobs.append(job)
+        results: list[Checked] = []
+        for stage in stages:
+            report(Noted(f"checking {stage.id}"))
+            self.asked.append(stage.id)
+            done = stage.id in self.done
+            results.append(Checked(stage, done, "" if done else "not there yet"))
+            if not done:
+                break
+        return tuple(results)

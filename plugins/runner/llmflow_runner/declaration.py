@@ -1,0 +1,299 @@
+"""A plugin's YAML files as strict models: the rules of the plugin daemon's Go tags and of the SDK together.
+
+The daemon decodes YAML without checking its own tags, and both sides ignore keys they do not know; here every
+unknown key is an error, since what Dify ignores is a mistake of ours.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from llmflow_bundle.errors import BundleError, Finding
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+FORM_FIELDS = 32  # the daemon's limit for remote debugging; installed packages keep it too
+UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1023)]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Path128 = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Tag = Literal[
+    "search", "image", "videos", "weather", "finance", "design", "travel", "social", "news", "medical",
+    "productivity", "education", "business", "entertainment", "utilities", "agent", "rag", "other", "trigger",
+]  # fmt: skip
+
+
+class Strict(BaseModel):
+    """Frozen, and no keys but those declared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class I18n(Strict):
+    """A text in the languages that Dify keeps; others, Korean among them, are dropped by the daemon."""
+
+    en_US: Text  # noqa: N815 - Dify's name
+    zh_Hans: Text | None = None  # noqa: N815 - Dify's name
+    ja_JP: Text | None = None  # noqa: N815 - Dify's name
+    pt_BR: Text | None = None  # noqa: N815 - Dify's name
+
+
+class Enabled(Strict):
+    """A permission that is on or off."""
+
+    enabled: bool
+
+
+class ModelPermission(Strict):
+    """Which kinds of Dify's models the plugin may call."""
+
+    enabled: bool
+    llm: bool = False
+    text_embedding: bool = False
+    rerank: bool = False
+    tts: bool = False
+    speech2text: bool = False
+    moderation: bool = False
+
+
+class Storage(Strict):
+    """How many bytes the plugin may keep in Dify."""
+
+    enabled: bool
+    size: Annotated[int, Field(ge=1024, le=1 << 30)]
+
+
+class Permission(Strict):
+    """What the plugin may ask of Dify."""
+
+    tool: Enabled | None = None
+    model: ModelPermission | None = None
+    node: Enabled | None = None
+    endpoint: Enabled | None = None
+    app: Enabled | None = None
+    storage: Storage | None = None
+
+
+class Resource(Strict):
+    """Memory in bytes, and permissions."""
+
+    memory: Annotated[int, Field(gt=0)]
+    permission: Permission | None = None
+
+
+class Extensions(Strict):
+    """Paths of the provider files, one list a kind."""
+
+    tools: tuple[Path128, ...] = ()
+    models: tuple[Path128, ...] = ()
+    endpoints: tuple[Path128, ...] = ()
+    agent_strategies: tuple[Path128, ...] = ()
+    datasources: tuple[Path128, ...] = ()
+    triggers: tuple[Path128, ...] = ()
+
+    def kinds(self) -> dict[str, tuple[str, ...]]:
+        """The kinds that are there, with their files."""
+        return {kind: paths for kind, paths in self.model_dump().items() if paths}
+
+
+class Runner(Strict):
+    """What starts the plugin."""
+
+    language: Literal["python"]
+    version: Literal["3.12"]  # another would make the daemon look for one on the internet
+    entrypoint: Literal["main"]
+
+
+class Meta(Strict):
+    """The package format and its runner."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^\d{1,4}(\.\d{1,4}){1,3}(-\w{1,16})?$")]
+    arch: Annotated[tuple[Literal["amd64", "arm64"], ...], Field(min_length=1)]
+    runner: Runner
+    minimum_dify_version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
+
+
+class Manifest(Strict):
+    """manifest.yaml."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^\d{1,4}(\.\d{1,4}){1,3}(-\w{1,16})?$")]
+    type: Literal["plugin"]
+    author: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")]
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,128}$")]
+    label: I18n
+    description: I18n
+    icon: Path128
+    icon_dark: Path128 | None = None
+    created_at: datetime
+    privacy: Path128 | None = None
+    repo: Annotated[str, StringConstraints(pattern=r"^https?://")] | None = None
+    tags: tuple[Tag, ...] = ()
+    resource: Resource
+    plugins: Extensions
+    meta: Meta
+
+    @field_validator("created_at", mode="before")
+    @classmethod
+    def _moment(cls, value: object) -> object:
+        """The daemon reads RFC 3339 with an offset; YAML may have parsed it already."""
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if not isinstance(moment, datetime) or moment.tzinfo is None:
+            raise ValueError('must be a time with its offset in quotes, like "2026-11-21T00:00:00Z"')
+        return moment
+
+    @field_validator("author")
+    @classmethod
+    def _no_uuid(cls, value: str) -> str:
+        if re.match(UUID, value):
+            raise ValueError("must not look like a UUID: the daemon keeps those for remote debugging")
+        return value
+
+
+class ShowOn(Strict):
+    """Show a field while another has a value."""
+
+    variable: Short
+    value: Short
+
+
+class Option(Strict):
+    """One option of a select or radio field."""
+
+    label: I18n
+    value: Short
+    show_on: Annotated[tuple[ShowOn, ...], Field(max_length=16)] = ()
+
+
+class FormField(Strict):
+    """One field of a model provider's form."""
+
+    variable: Short
+    label: I18n
+    type: Literal["text-input", "secret-input", "select", "radio", "switch"]
+    required: bool
+    default: Short | None = None
+    options: Annotated[tuple[Option, ...], Field(max_length=128)] = ()
+    placeholder: I18n | None = None
+    max_length: Annotated[int, Field(ge=0)] = 0
+    show_on: Annotated[tuple[ShowOn, ...], Field(max_length=16)] = ()
+
+
+FormFields = Annotated[tuple[FormField, ...], Field(max_length=FORM_FIELDS)]
+
+
+class ProviderForm(Strict):
+    """The form for a provider as a whole."""
+
+    credential_form_schemas: FormFields
+
+
+class NameField(Strict):
+    """The form's field for the model's name."""
+
+    label: I18n
+    placeholder: I18n | None = None
+
+
+class ModelForm(Strict):
+    """The form for one model."""
+
+    model: NameField
+    credential_form_schemas: FormFields
+
+
+class Help(Strict):
+    """A link shown beside the form."""
+
+    title: I18n
+    url: I18n
+
+
+class Sources(Strict):
+    """The Python files of a model provider."""
+
+    provider_source: Short
+    model_sources: Annotated[tuple[Short, ...], Field(min_length=1)]
+
+
+class Extra(Strict):
+    """Where the code is."""
+
+    python: Sources
+
+
+ModelType = Literal["llm", "text-embedding", "rerank", "speech2text", "moderation", "tts"]
+
+
+class ModelProvider(Strict):
+    """provider/*.yaml of a model plugin."""
+
+    provider: Short
+    label: I18n
+    description: I18n | None = None
+    icon_small: I18n | None = None
+    icon_large: I18n | None = None
+    icon_small_dark: I18n | None = None
+    icon_large_dark: I18n | None = None
+    background: str | None = None
+    help: Help | None = None
+    supported_model_types: Annotated[tuple[ModelType, ...], Field(min_length=1, max_length=16)]
+    configurate_methods: Annotated[
+        tuple[Literal["predefined-model", "customizable-model"], ...], Field(min_length=1, max_length=16)
+    ]
+    provider_credential_schema: ProviderForm | None = None
+    model_credential_schema: ModelForm | None = None
+    extra: Extra
+
+
+M = TypeVar("M", bound=Strict)
+
+
+class Unfit(Exception):  # noqa: N818 - caught inside this package only
+    """A file that does not follow its model; holds the findings."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__(f"{len(findings)} findings")
+        self.findings = findings
+
+
+def load(files: Mapping[str, bytes], name: str, model: type[M]) -> M:
+    """A YAML file of the package as `model`; raises Unfit with everything that is wrong in it."""
+    if name not in files:
+        raise Unfit([Finding("PLUGIN-FILE-MISSING", f"{name} is named but not in the package", where=name)])
+    try:
+        return model.model_validate(_tuples(YAML(typ="safe", pure=True).load(io.BytesIO(files[name]))))
+    except YAMLError as exc:
+        problem = str(getattr(exc, "problem", "") or "unreadable")
+        raise Unfit([Finding("PLUGIN-DECLARATION", f"{name} is not YAML: {problem}", where=name)]) from exc
+    except ValidationError as exc:
+        raise Unfit([_finding(name, error) for error in exc.errors()]) from exc
+
+
+def manifest(files: Mapping[str, bytes]) -> Manifest:
+    """The manifest; raises BundleError (PLUGIN-DECLARATION) with everything that is wrong in it."""
+    try:
+        return load(files, "manifest.yaml", Manifest)
+    except Unfit as exc:
+        raise BundleError(
+            "PLUGIN-DECLARATION", "manifest.yaml cannot be used", findings=exc.findings
+        ) from exc
+
+
+def _finding(name: str, error: Any) -> Finding:
+    at = ".".join(map(str, error["loc"]))
+    return Finding("PLUGIN-DECLARATION", f"{name}: {at}: {error['msg']}", where=f"{name}: {at}")
+
+
+def _tuples(value: object) -> object:
+    """YAML's lists as the tuples that strict, frozen models hold."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    return value

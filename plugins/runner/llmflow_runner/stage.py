@@ -1,0 +1,47 @@
+"""A plugin's source folder, the kit and the wheels, as the files of a package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import llmflow_kit
+from llmflow_bundle.errors import BundleError
+from llmflow_bundle.report import Reporter
+
+from llmflow_runner import wheels
+
+MANIFEST = "manifest.yaml"
+REQUIREMENTS = "requirements.txt"
+LEFT_OUT = {"tests", "__pycache__", "requirements.in", "build", "pyproject.toml", "uv.lock"}
+# pyproject.toml and uv.lock: where the daemon finds them it asks the addresses in the lock, wheels or not
+
+
+def stage(plugin: Path, cache: Path, report: Reporter) -> dict[str, bytes]:
+    """The files of a package, sorted by name; raises BundleError for a folder that is no plugin."""
+    if not (plugin / MANIFEST).is_file() or not (plugin / REQUIREMENTS).is_file():
+        raise BundleError(
+            "PLUGIN-NOT-A-PLUGIN",
+            "The folder is not a plugin",
+            where=str(plugin),
+            hint=f"a plugin's folder holds {MANIFEST} and {REQUIREMENTS}",
+        )
+    locked = (plugin / REQUIREMENTS).read_text(encoding="utf-8")
+    kit = Path(llmflow_kit.__file__).parent
+    files = _files(plugin) | {f"{kit.name}/{name}": content for name, content in _files(kit).items()}
+    files[REQUIREMENTS] = f"{wheels.OPTIONS}\n{locked}".encode()
+    for wheel in wheels.gather(wheels.pins(locked), cache / "wheels", report):
+        files[f"wheels/{wheel.name}"] = wheel.read_bytes()
+    return dict(sorted(files.items()))
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in paths
+        if _belongs(path.relative_to(folder))
+    }
+
+
+def _belongs(relative: Path) -> bool:
+    return not any(part in LEFT_OUT or part.startswith(".") for part in relative.parts)

@@ -1,0 +1,1 @@
+"""What the vLLM plugin knows about vLLM; plain code, no Dify SDK in it."""
