@@ -264,10 +264,10 @@ class Frame:
     rows: tuple[Row, ...]
 
 
-def frames(command: Sequence[str], chunks: Sequence[Chunk], longest: float) -> list[Frame]:
+def frames(command: str, chunks: Sequence[Chunk], longest: float) -> list[Frame]:
     """The screens of the playback, which takes at most `longest` seconds before the last one stands."""
     screen = Screen()
-    screen.feed(f"\x1b[1;32m$\x1b[0m \x1b[1m{shlex.join(command)}\x1b[0m\r\n")
+    screen.feed(f"\x1b[1;32m$\x1b[0m \x1b[1m{command}\x1b[0m\r\n")
     seen = [Frame(0.0, 0.0, screen.rows())]
     for _, group in groupby(chunks, key=lambda chunk: int(chunk[0] * FRAMES_PER_SECOND)):
         pieces = list(group)
@@ -348,7 +348,7 @@ def _clock(passed: float) -> str:
     return f'<text x="{x:g}" y="26" text-anchor="end" fill="{FAINT}">{time_passed}</text>'
 
 
-def svg(command: Sequence[str], chunks: Sequence[Chunk], longest: float) -> str:
+def svg(command: str, chunks: Sequence[Chunk], longest: float) -> str:
     """The recording as an animated picture."""
     played = frames(command, chunks, longest)
     total = played[-1].at + LAST_SCREEN
@@ -368,11 +368,11 @@ def svg(command: Sequence[str], chunks: Sequence[Chunk], longest: float) -> str:
         "animation-iteration-count:infinite}"
         f"@media(prefers-reduced-motion:reduce){{.f{{animation:none}}}}{''.join(rules)}"
     )
-    title = escape(shlex.join(command))
+    title = escape(command)
     dots = "".join(f'<circle cx="{MARGIN + 6 + 18 * n}" cy="21" r="5.5" fill="{FAINT}"/>' for n in range(3))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height}"'
-        f' width="{width:g}" height="{height}" role="img" aria-label="Recording of {title}" fill="{INK}">'
+        f' width="{width:g}" height="{height}" role="img" fill="{INK}">'
         f"<title>{title}</title><style>{style}</style>"
         f'<rect width="{width:g}" height="{height}" rx="10" fill="{PAPER}"/>{dots}\n'
         + "\n".join(groups)
@@ -401,7 +401,8 @@ def main() -> int:
     if code != 0:
         sys.stderr.write(f"the command ended with exit code {code}: no picture was written\n")
         return code if code > 0 else 128 - code
-    chosen.out.write_text(svg(chosen.command, without_paths(chunks), chosen.seconds), encoding="utf-8")
+    ((_, command),) = without_paths([(0.0, shlex.join(chosen.command))])
+    chosen.out.write_text(svg(command, without_paths(chunks), chosen.seconds), encoding="utf-8")
     sys.stderr.write(f"{chosen.out}: {chosen.out.stat().st_size / 1024:.0f} KiB\n")
     return 0
 

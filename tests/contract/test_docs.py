@@ -3,11 +3,13 @@
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 import typer
@@ -20,6 +22,7 @@ FENCE = re.compile(
 CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
+SVG = "{http://www.w3.org/2000/svg}"
 TARGET = re.compile(r"^([a-z][a-z0-9-]*):", re.MULTILINE)
 
 # In pieces, so that this file names none of them either.
@@ -166,3 +169,23 @@ def test_korean_guides_have_english_twins() -> None:
             list(commands((guides / name).read_text(encoding="utf-8"))) for name in (f"ko/{korean}", english)
         ]
         assert told[0] == told[1]
+
+
+def test_a_recording_shows_what_was_said_and_no_path_of_this_machine(tmp_path: Path) -> None:
+    picture = tmp_path / "said.svg"
+    steps = 'for n in 1 2 3; do printf "\\r\\033[2K\\033[32mstep %s\\033[0m" $n; sleep 0.3; done'
+    said = f'{steps}; echo; echo 답 "$PWD/x" "$HOME"'
+    command = [sys.executable, "docs/record.py", str(picture), "--", "sh", "-c", said]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+
+    drawing = ElementTree.fromstring(picture.read_text(encoding="utf-8"))  # noqa: S314 - our own
+    shown = {text.text: group.get("class") for group in drawing.iter(f"{SVG}g") for text in group}
+    assert shown["step 1"] == "f o"  # seen for a while, hidden in the still
+    assert shown["step 3"] == shown["답 x ~"] == "f"
+    assert str(ROOT) not in picture.read_text(encoding="utf-8")
+
+
+def test_a_command_that_fails_leaves_no_picture(tmp_path: Path) -> None:
+    command = [sys.executable, "docs/record.py", str(tmp_path / "none.svg"), "--", "sh", "-c", "exit 3"]
+    assert subprocess.run(command, cwd=ROOT, check=False, capture_output=True).returncode == 3
+    assert not (tmp_path / "none.svg").exists()

@@ -1,4 +1,4 @@
-"""Rehearsals for real: a bundle, nodes with no way out, the bundle's own installer. Needs root; says so where it is not."""
+"""Rehearsals for real: a bundle, nodes with no way out, the bundle's own installer. Needs root."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ import json
 from e2e.conftest import Journey
 
 _FILES = (
-    "cd / && find etc/llmflow etc/containerd etc/cni usr/local/bin opt/cni/bin etc/systemd/system etc/sysctl.d var/lib/llmflow/bundle"
+    "cd / && find etc/llmflow etc/containerd etc/cni usr/local/bin opt/cni/bin etc/systemd/system"
+    " etc/sysctl.d var/lib/llmflow/bundle"
     " -type f ! -name '*.pem' | sort | xargs sha256sum"
 )
 _KUBECTL = "kubectl --kubeconfig=/etc/kubernetes/admin.conf"
@@ -21,7 +22,7 @@ _RELEASES = "helm --kubeconfig=/etc/kubernetes/admin.conf -n llmflow list -o jso
 
 
 def end_state(journey: Journey) -> dict[str, object]:
-    """Files by digest, Kubernetes objects by name and image, releases by chart; nothing that a clock or a dice decides."""
+    """Files by digest, objects by name and image, releases by chart; nothing that a clock or a dice decides."""
     objects = json.loads(journey.ssh(_OBJECTS))["items"]
     return {
         "files": journey.ssh(_FILES).splitlines(),

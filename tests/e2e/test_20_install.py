@@ -22,7 +22,7 @@ def before() -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def installed(journey: Journey, before: dict[str, list[str]]) -> dict[str, object]:  # noqa: ARG001 - looks before anything is made
+def installed(journey: Journey, before: dict[str, list[str]]) -> dict[str, object]:
     journey.rehearse()
     done = journey.install()
     assert done.returncode == 0, done.stderr[-4000:]
@@ -40,7 +40,7 @@ def test_every_stage_ran_and_the_platform_answered(installed: dict[str, object])
     assert verified["answer"]["answer"]
 
 
-def test_a_second_install_changes_nothing(journey: Journey, installed: dict[str, object]) -> None:  # noqa: ARG001
+def test_a_second_install_changes_nothing(journey: Journey, installed: dict[str, object]) -> None:
     done = journey.install()
     assert done.returncode == 0, done.stderr[-4000:]
     result = json.loads(done.stdout)
@@ -48,7 +48,7 @@ def test_a_second_install_changes_nothing(journey: Journey, installed: dict[str,
     assert [one["outcome"] for one in result["results"][:-1]] == ["done already"] * 5
 
 
-def test_playing_every_stage_again_changes_nothing(journey: Journey, installed: dict[str, object]) -> None:  # noqa: ARG001
+def test_playing_every_stage_again_changes_nothing(journey: Journey, installed: dict[str, object]) -> None:
     done = journey.install("--force")
     assert done.returncode == 0, done.stderr[-4000:]
     result = json.loads(done.stdout)
@@ -83,7 +83,7 @@ def test_evidence_is_signed_and_says_that_nothing_left(
     assert journey.ledger() == {"attempts": [], "questions": []}
 
 
-def test_an_attempt_to_leave_is_counted_and_named(journey: Journey, clean_state: dict[str, object]) -> None:  # noqa: ARG001 - after the clean state was taken
+def test_an_attempt_to_leave_is_counted_and_named(journey: Journey, clean_state: dict[str, object]) -> None:
     """The ledger's emptiness means something: what leaves is seen. Runs after the proof that nothing left."""
     journey.ssh(
         "getent hosts registry.example || true; timeout 1 bash -c 'echo > /dev/tcp/192.0.2.1/443' || true"
@@ -94,13 +94,13 @@ def test_an_attempt_to_leave_is_counted_and_named(journey: Journey, clean_state:
 
 
 @pytest.fixture(scope="module")
-def clean_state(journey: Journey, installed: dict[str, object]) -> dict[str, object]:  # noqa: ARG001
+def clean_state(journey: Journey, installed: dict[str, object]) -> dict[str, object]:
     state = end_state(journey)
     (journey.state / "clean.json").write_text(json.dumps(state))
     return state
 
 
-def test_another_host_key_is_refused(journey: Journey, installed: dict[str, object]) -> None:  # noqa: ARG001
+def test_another_host_key_is_refused(journey: Journey, installed: dict[str, object]) -> None:
     known = journey.rehearsed / "ssh/known_hosts"
     right = known.read_text()
     other = subprocess.run(

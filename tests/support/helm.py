@@ -17,11 +17,11 @@ REPOSITORY = Path(__file__).parents[2]
 CHOSEN = "LLMFLOW_TEST_HELM"
 
 
-class Missing(Exception):  # noqa: N818 - a reason to skip, not an error
+class Missing(Exception):
     """There is no helm on this machine."""
 
 
-class Refused(Exception):  # noqa: N818 - the answer that a test may want
+class Refused(Exception):
     """Helm does not render this, and says why."""
 
 

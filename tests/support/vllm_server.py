@@ -51,7 +51,7 @@ OFFLINE = {
 }
 
 
-class Missing(Exception):  # noqa: N818 - a reason to skip, not an error
+class Missing(Exception):
     """What this machine lacks for a real vLLM."""
 
 

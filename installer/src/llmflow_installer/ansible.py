@@ -233,8 +233,9 @@ class RealAnsible:
 
 
 _ERROR = "[ERROR]: "
+# An installer that is killed takes its play along.
 _LAUNCHER = """#!/bin/sh
-exec {python} -m ansible playbook "$@"
+exec setpriv --pdeathsig KILL {python} -m ansible playbook "$@"
 """
 
 

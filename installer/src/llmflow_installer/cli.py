@@ -16,6 +16,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from llmflow_bundle import console, dirs
+from llmflow_bundle.cli import use_packer
 from llmflow_bundle.errors import Finding, LlmflowError
 from llmflow_bundle.report import Terminal, amount, finding_lines
 
@@ -231,3 +232,12 @@ def _as_ctrl_c(_number: int, _frame: object) -> None:
 
 for _name, _module in SUB_APPS.items():
     mount(app, _name, _module)
+
+
+def _pack_plugins(*work: Any) -> list[Path]:
+    from llmflow_runner.bundled import pack_plugins  # only a build needs it
+
+    return pack_plugins(*work)
+
+
+use_packer(_pack_plugins)

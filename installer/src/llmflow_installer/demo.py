@@ -1,4 +1,4 @@
-"""`llmflow demo`: the main job on this one machine, from a bundle to an answered question, with the proof that nothing left.
+"""`llmflow demo`: the main job on this one machine, from a bundle to an answered question.
 
 It does what an operator would, by the same commands: rehearse, install, ask through the packed plugin, read the
 egress ledger, write evidence. The hosts stay up afterwards to be looked at; `llmflow rehearse down` ends them.
@@ -112,7 +112,7 @@ def _require_silence(site: Site, evidence: Path) -> None:
     ledger = rehearse.read_ledger(site.name)
     if not ledger.empty:
         raise VerifyFailed(
-            "VERIFY-EGRESS", f"{len(ledger.attempts)} destinations and {len(ledger.questions)} names were asked for outside",
+            "VERIFY-EGRESS", f"{len(ledger.attempts)} destinations and {len(ledger.questions)} names were tried",
             where=str(evidence), hint=f"`llmflow rehearse ledger {site.directory}` lists them",
         )  # fmt: skip
 

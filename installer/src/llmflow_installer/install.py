@@ -154,18 +154,24 @@ def require(plan: Plan, work: Work, report: Reporter) -> None:
 
 
 def _carry_out(plan: Plan, work: Work, report: Reporter) -> tuple[tuple[StageResult, ...], Verified | None]:
-    """Go through the steps: ask what is done already, as far ahead as can be; play what is not."""
+    """Go through the steps: ask what is done already, as far ahead as can be; play what is not.
+
+    After a stage that changed something the others are played without asking: what they stand on is new, and a play
+    that finds nothing to do takes hardly longer than its check.
+    """
     results: list[StageResult] = []
     known: dict[str, Checked] = {}
     waiting = [step for step in plan.steps if step.stage.playbook]
+    changed = False
     for position, step in enumerate(waiting):
-        if not step.forced and step.stage.id not in known:
+        if not (changed or step.forced or step.stage.id in known):
             ahead = list(_unforced(waiting[position:]))
             known |= {
                 checked.stage.id: checked
                 for checked in work.world.ansible.check(work.job, [one.stage for one in ahead], report)
             }
         results.append(_do(step, known.get(step.stage.id), work, report))
+        changed = changed or results[-1].changed > 0
         if results[-1].outcome == "ran":
             known.clear()
     verified = None

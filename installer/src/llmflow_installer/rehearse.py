@@ -152,7 +152,18 @@ def _derive_site(directory: Path, rehearsal: Rehearsal) -> Site:
     ssh.mkdir(parents=True, exist_ok=True, mode=0o700)
     (ssh / "known_hosts").touch()
     if not (ssh / "id_ed25519").exists():
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", rehearsal.name, "-f", str(ssh / "id_ed25519")]
+        command = [
+            "ssh-keygen",
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            rehearsal.name,
+            "-f",
+            str(ssh / "id_ed25519"),
+        ]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     shutil.copyfile(directory / HOSTS_FILE, rehearsal.site / HOSTS_FILE)
     yaml = YAML()
@@ -166,7 +177,9 @@ def _widen_inotify(rehearsal: Rehearsal) -> None:
     """Raise the machine's inotify limits, keeping what they were for `down`."""
     before = rehearsal.folder / "sysctl.json"
     if not before.exists():
-        before.write_text(json.dumps({name: (Path("/proc/sys") / name).read_text().strip() for name in _INOTIFY}))
+        before.write_text(
+            json.dumps({name: (Path("/proc/sys") / name).read_text().strip() for name in _INOTIFY})
+        )
     for name, wanted in _INOTIFY.items():
         setting = Path("/proc/sys") / name
         if int(setting.read_text()) < wanted:
@@ -179,10 +192,20 @@ def _start_sinkhole(rehearsal: Rehearsal, site: Site) -> None:
     if cgroups.processes(cgroup):
         return
     python = os.environ.get("LLMFLOW_PYTHON", sys.executable)
-    command = [python, "-m", "llmflow_installer.rehearsal.sinkhole", str(site.network.gateway), str(rehearsal.names)]
+    command = [
+        python,
+        "-m",
+        "llmflow_installer.rehearsal.sinkhole",
+        str(site.network.gateway),
+        str(rehearsal.names),
+    ]
     with (rehearsal.folder / "sinkhole.log").open("ab") as log:
         subprocess.Popen(
-            cgroups.inside(cgroup, command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            cgroups.inside(cgroup, command),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
 
 
@@ -264,7 +287,9 @@ class _SiteIsDefault(TyperGroup):
 
 
 app = typer.Typer(
-    cls=_SiteIsDefault, no_args_is_help=True, help="The site's hosts for real, on this machine, with no way out."
+    cls=_SiteIsDefault,
+    no_args_is_help=True,
+    help="The site's hosts for real, on this machine, with no way out.",
 )
 SiteArgument = Annotated[Path, typer.Argument(help="directory with hosts.yml and site.yml")]
 
@@ -289,7 +314,9 @@ def _ledger(site: SiteArgument) -> None:
 
 
 @app.command("down")
-def _down(site: Annotated[Path | None, typer.Argument(help="the site; all rehearsals where left out")] = None) -> None:
+def _down(
+    site: Annotated[Path | None, typer.Argument(help="the site; all rehearsals where left out")] = None,
+) -> None:
     """End the rehearsal: no process, mount, bridge or rule stays."""
     for name in (_site_name(site),) if site else rehearsals():
         down(name, reporter())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -20,8 +21,9 @@ class Connections:
     """Shared SSH connections in a private directory; `close()` ends every one of them."""
 
     def __init__(self) -> None:
+        _remove_stale(Path(tempfile.gettempdir()))
         # Short on purpose: a socket's path may not be longer than 107 bytes.
-        self.directory = Path(tempfile.mkdtemp(prefix="llmflow-"))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"llmflow-{os.getpid()}-"))
 
     def options(self, site: Site) -> list[str]:
         """Arguments for ssh that don't depend on the host: nothing of the user's own configuration counts."""
@@ -76,3 +78,11 @@ class Connections:
                     check=False,
                 )
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what killed installers left: their directories may hold a play's variables, secrets among them."""
+    for left in folder.glob("llmflow-*-*"):
+        owner = left.name.split("-")[1]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and left.stat().st_uid == os.geteuid():
+            shutil.rmtree(left, ignore_errors=True)

@@ -84,7 +84,7 @@ class Host:
 
 
 def select(root: Root, paths: Iterable[str]) -> dict[str, RootFile]:
-    """Return the root's files that `paths` stand for, in the order of `paths`; KeyError where one is not in the bundle."""
+    """Return the root's files that `paths` stand for, in that order; KeyError where one is not in the bundle."""
     chosen: dict[str, RootFile] = {}
     for path in paths:
         if path.endswith("/"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,16 @@ from llmflow_bundle.sources.base import Context
 from llmflow_bundle.why import why as reasons
 
 app = typer.Typer(no_args_is_help=True, help="Lock, build and verify bundles.")
+
+Packer = Callable[[Lock, Path, Cache, Reporter], list[Path]]
+_pack_plugins: Packer | None = None
+
+
+def use_packer(packer: Packer) -> None:
+    """Pack plugins with `packer` when a bundle is built: who knows plugins depends on this package, not the reverse."""
+    global _pack_plugins
+    _pack_plugins = packer
+
 
 ProfileArgument = Annotated[
     str, typer.Argument(metavar="PROFILE", help="a profile of offline-bundle/bundle.yaml")
@@ -52,7 +63,6 @@ def build_command(
     """Fetch what the lock names and assemble a signed bundle out of it."""
     from llmflow_bundle.assemble import assemble  # it takes a while to import and only this needs it
     from llmflow_bundle.minisign import generate
-    from llmflow_bundle.plugins import pack_plugins
 
     repository, report = dirs.repository_root(), console.reporter()
     loaded = intent.load(repository, profile)
@@ -61,7 +71,7 @@ def build_command(
     cache = Cache(dirs.cache_dir())
     lock.check_fresh(locked, loaded, context(repository, locked, cache, report))
     fetch(locked, repository, cache, report)
-    plugins = pack_plugins(locked, repository, cache, report)
+    plugins = _pack_plugins(locked, repository, cache, report) if _pack_plugins else []
     assemble(
         locked, path.read_bytes(), cache, out, generate(dirs.config_dir()), report,
         repository=repository, plugins=plugins,

@@ -38,7 +38,15 @@ class LlmflowError(Exception):
 
     exit_code: ClassVar[int] = 70
 
-    def __init__(self, id: str, what: str, *, where: str = "", hint: str = "", findings: Sequence[Finding] = ()) -> None:  # noqa: A002 - the field's public name
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - the public name of the field
+        what: str,
+        *,
+        where: str = "",
+        hint: str = "",
+        findings: Sequence[Finding] = (),
+    ) -> None:
         super().__init__(what)
         self.id, self.what, self.where, self.hint = id, what, where, hint
         self.findings = tuple(findings)

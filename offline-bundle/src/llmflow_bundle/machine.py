@@ -31,7 +31,7 @@ def require_root(what: str) -> None:
 
 
 def require_tools(tools: Iterable[Tool], report: Reporter) -> None:
-    """Install the packages of the commands that are missing, saying which and why; raise PreflightFailed if that can't be."""
+    """Install the packages of missing commands, saying which and why; PreflightFailed where that can't be."""
     missing = [tool for tool in tools if shutil.which(tool.command) is None]
     if not missing:
         return
@@ -54,5 +54,10 @@ def require_tools(tools: Iterable[Tool], report: Reporter) -> None:
 def _install(packages: list[str], report: Reporter) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with task(report, f"apt-get install {' '.join(packages)}"):
-        for command in (["apt-get", "-qq", "update"], ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages]):
-            subprocess.run(command, env=environment, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        for command in (
+            ["apt-get", "-qq", "update"],
+            ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages],
+        ):
+            subprocess.run(
+                command, env=environment, capture_output=True, stdin=subprocess.DEVNULL, check=False
+            )

@@ -89,7 +89,9 @@ class Recording:
 
 def as_json(event: Event) -> str:
     """One event as one JSON line, `event` naming its kind."""
-    return json.dumps({"event": type(event).__name__.lower(), **dataclasses.asdict(event)}, ensure_ascii=False)
+    return json.dumps(
+        {"event": type(event).__name__.lower(), **dataclasses.asdict(event)}, ensure_ascii=False
+    )
 
 
 class JsonLines:
@@ -150,7 +152,12 @@ class Terminal:
             self._spoke[event.task] = self._clock()
             return
         if self._progress is None:
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[text]}"),
+                TimeElapsedColumn(),
+            )
             self._progress = Progress(*columns, console=self._console, transient=True)
             self._progress.start()
         self._bars[event.task] = self._progress.add_task(event.task, total=event.total, text="")

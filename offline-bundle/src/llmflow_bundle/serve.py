@@ -65,7 +65,7 @@ class Catalog(NamedTuple):
     by_digest: dict[str, Manifest]
 
 
-class NotFound(Exception):  # noqa: N818 - it is an answer, not a failure
+class NotFound(Exception):
     """The registry does not hold what was asked for; `code` is the distribution API's."""
 
     def __init__(self, code: str, message: str) -> None:

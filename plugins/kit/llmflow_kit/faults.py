@@ -26,7 +26,7 @@ QUOTE = 300  # characters of a server's message worth showing
 OVERLAP = 16  # so many characters in common with the request are a quotation, not a coincidence
 
 
-class Fault(Exception):  # noqa: N818 - a fault is what Dify is told, whoever erred
+class Fault(Exception):
     """Base of every fault; str() is the text for the user."""
 
     retryable: ClassVar[bool] = (

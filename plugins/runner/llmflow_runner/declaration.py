@@ -254,7 +254,7 @@ class ModelProvider(Strict):
 M = TypeVar("M", bound=Strict)
 
 
-class Unfit(Exception):  # noqa: N818 - caught inside this package only
+class Unfit(Exception):
     """A file that does not follow its model; holds the findings."""
 
     def __init__(self, findings: list[Finding]) -> None:

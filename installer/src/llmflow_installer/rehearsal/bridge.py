@@ -40,7 +40,9 @@ def has_rules(table: str) -> bool:
 
 
 def _refuse_overlap(bridge: str, hosts: IPv4Network) -> None:
-    listing = subprocess.run(["ip", "-json", "-4", "route"], check=True, capture_output=True, text=True).stdout
+    listing = subprocess.run(
+        ["ip", "-json", "-4", "route"], check=True, capture_output=True, text=True
+    ).stdout
     for route in json.loads(listing):
         if route["dst"] != "default" and hosts.overlaps(IPv4Network(route["dst"], strict=False)):
             raise PreflightFailed(

@@ -8,7 +8,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-_GENERIC = {"rw", "ro", "relatime", "noatime", "nosuid", "nodev", "noexec", "nsdelegate", "memory_recursiveprot"}
+_GENERIC = {
+    "rw",
+    "ro",
+    "relatime",
+    "noatime",
+    "nosuid",
+    "nodev",
+    "noexec",
+    "nsdelegate",
+    "memory_recursiveprot",
+}
 _END_SECONDS = 20.0
 
 

@@ -86,7 +86,10 @@ class Ledger:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the ledger as plain data for evidence files."""
-        return {"attempts": [asdict(a) for a in self.attempts], "questions": [asdict(q) for q in self.questions]}
+        return {
+            "attempts": [asdict(a) for a in self.attempts],
+            "questions": [asdict(q) for q in self.questions],
+        }
 
 
 def rules(table: str, bridge: str, hosts: IPv4Network, gateway: IPv4Address, pods: IPv4Network) -> str:
@@ -118,5 +121,7 @@ def _attempt(element: dict[str, Any]) -> Attempt:
 def _questions(names: Path) -> tuple[Question, ...]:
     if not names.exists():
         return ()
-    asked = Counter((entry["source"], entry["name"]) for entry in map(json.loads, names.read_text().splitlines()))
+    asked = Counter(
+        (entry["source"], entry["name"]) for entry in map(json.loads, names.read_text().splitlines())
+    )
     return tuple(Question(source, name, times) for (source, name), times in sorted(asked.items()))

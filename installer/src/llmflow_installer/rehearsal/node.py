@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from llmflow_bundle.errors import PreflightFailed
+
 from llmflow_installer.rehearsal import cgroups
 
 BOOT_SECONDS = 90.0

@@ -46,7 +46,9 @@ def _debootstrap(root: Path, repository: Path, keyring: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         log = root / "debootstrap/debootstrap.log"
-        tail = (log.read_text(errors="replace") if log.exists() else done.stdout + done.stderr).splitlines()[-5:]
+        tail = (log.read_text(errors="replace") if log.exists() else done.stdout + done.stderr).splitlines()[
+            -5:
+        ]
         raise BundleError(
             "BUNDLE-BASE", "the bundle's package repository does not give a bootable Debian: " + " / ".join(tail),
             where=str(repository), hint="build the bundle again: `llmflow bundle build`",

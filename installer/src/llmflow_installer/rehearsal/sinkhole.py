@@ -24,9 +24,10 @@ def question(packet: bytes) -> str:
     """Return the name asked for in a DNS query; raise ValueError when it is not one."""
     if len(packet) < _HEADER.size:
         raise ValueError("shorter than a DNS header")
-    labels, at = [], _HEADER.size
+    labels: list[bytes] = []
+    at = _HEADER.size
     while True:
-        if at >= len(packet) or sum(map(len, labels)) > _LONGEST_NAME:
+        if at >= len(packet) or sum(len(label) for label in labels) > _LONGEST_NAME:
             raise ValueError("the name does not end")
         length = packet[at]
         if length == 0:
@@ -40,7 +41,10 @@ def question(packet: bytes) -> str:
 def refusal(packet: bytes) -> bytes:
     """Return the NXDOMAIN answer to a query, its question section repeated."""
     ident, flags, questions, *_ = _HEADER.unpack_from(packet)
-    return _HEADER.pack(ident, _QR_AA_RA | flags & _RECURSION_DESIRED | _NXDOMAIN, questions, 0, 0, 0) + packet[_HEADER.size :]
+    return (
+        _HEADER.pack(ident, _QR_AA_RA | flags & _RECURSION_DESIRED | _NXDOMAIN, questions, 0, 0, 0)
+        + packet[_HEADER.size :]
+    )
 
 
 class _Log:

@@ -1,12 +1,9 @@
-"""Pack the plugins of a profile out of the wheels that the lock names."""
+"""Pack the plugins of a bundle's profile out of the wheels that its lock names."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-
-from llmflow_runner.pack import pack
-from llmflow_runner.sign import signing_key
 
 from llmflow_bundle.cache import Cache, sha256_of
 from llmflow_bundle.dirs import config_dir
@@ -14,12 +11,16 @@ from llmflow_bundle.intent import PLUGINS, plugin_source
 from llmflow_bundle.model import Lock
 from llmflow_bundle.report import Reporter
 
+from llmflow_runner.pack import pack
+from llmflow_runner.sign import PUBLIC, signing_key
+
 
 def pack_plugins(lock: Lock, repository: Path, cache: Cache, report: Reporter) -> list[Path]:
-    """Make each plugin's signed .difypkg in the cache's plugins/ and return their paths."""
+    """Make each plugin's signed .difypkg in the cache's plugins/; return their paths and that of the public key."""
     folder = cache.root / "plugins"
     folder.mkdir(exist_ok=True)
-    return [_pack(plugin, lock, repository, cache, folder, report) for plugin in lock.plugins]
+    packages = [_pack(plugin, lock, repository, cache, folder, report) for plugin in lock.plugins]
+    return [*packages, config_dir() / PUBLIC] if packages else []
 
 
 def _pack(plugin: str, lock: Lock, repository: Path, cache: Cache, folder: Path, report: Reporter) -> Path:
