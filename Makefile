@@ -59,7 +59,7 @@ test-e2e: $(READY) ## rehearsals: install, second run, kill, egress, teardown (r
 	@$(PYTEST) tests/e2e
 
 bench: $(READY) ## measure ratios side by side, write docs/reference/benchmarks.md
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python tests/bench
 
 lock: $(READY) ## resolve the intent again: requirements and the bundle's lock (online)
 	@cd requirements

@@ -79,6 +79,16 @@ class Journey:
         return done.stdout
 
 
+def make_site(folder: Path) -> Path:
+    """A one-host site of the tests' own below `folder`, on addresses that no example uses."""
+    site = folder / "site"
+    shutil.copytree(REPOSITORY / "inventories/single-node", site)
+    for file in site.glob("*.yml"):
+        text = file.read_text(encoding="utf-8").replace("10.77.0.", "10.79.0.").replace("single-node", NAME)
+        file.write_text(text, encoding="utf-8")
+    return site
+
+
 @pytest.fixture(scope="session")
 def bundle() -> Path:
     """The lab bundle, built from the lock; everything expensive comes out of the cache."""
@@ -97,11 +107,7 @@ def journey(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     if os.geteuid() != 0:
         pytest.skip("rehearsals need root: run `sudo make test-e2e`")
     folder = tmp_path_factory.mktemp("e2e")
-    site = folder / "site"
-    shutil.copytree(REPOSITORY / "inventories/single-node", site)
-    for file in site.glob("*.yml"):
-        text = file.read_text(encoding="utf-8").replace("10.77.0.", "10.79.0.").replace("single-node", NAME)
-        file.write_text(text, encoding="utf-8")
+    site = make_site(folder)
     one = Journey(bundle, site, folder / "state")
     try:
         yield one

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,16 +45,18 @@ class FakeVllm:
 
 
 @contextmanager
-def fake_vllm(behaviour: Behaviour | None = None) -> Iterator[FakeVllm]:
-    """Serve on a free loopback port until the block ends."""
+def fake_vllm(behaviour: Behaviour | None = None, tls: ssl.SSLContext | None = None) -> Iterator[FakeVllm]:
+    """Serve on a free loopback port until the block ends; over HTTPS where `tls` is given."""
     released = threading.Event()
 
     class Handler(_Handler):
         how = behaviour or Behaviour()
         end = released
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Handler.fake = FakeVllm(f"http://127.0.0.1:{server.server_port}")
+    server = _Server(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    Handler.fake = FakeVllm(f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
@@ -95,6 +99,13 @@ def good_stream() -> tuple[bytes, ...]:
     closing = chunk({}, "stop")
     usage = {**chunk({}), "choices": [], "usage": USAGE}
     return (*(event(part) for part in (opening, *tokens, closing, usage)), b"data: [DONE]\n\n")
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that go away are what is tested; anything else is an error of the stand-in."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -63,8 +63,11 @@ def make(loaded: Loaded, ctx: Context, previous: Lock | None = None, update: Col
     """
     todo = list(loaded.sources())
     _check_update(todo, update)
-    require_tools([declared.source for declared in todo])
     kept = {s.name: s for s in previous.sources} if previous else {}
+    as_before = {name for name, s in kept.items() if not {"all", name, s.organ} & set(update)}
+    require_tools(
+        [d.source for d in todo if d.source.name not in as_before or kept[d.source.name].spec != d.source]
+    )
     done: dict[str, LockedSource] = {}
 
     def one(declared: Declared) -> None:

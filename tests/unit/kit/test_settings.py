@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
-
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from llmflow_kit.faults import Rejected
 from llmflow_kit.settings import Form
+from support import pki
 
 LABELS = {"endpoint_url": "Server address", "api_key": "API key"}
-
-
-def certificate() -> str:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test CA")])
-    day = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(1).not_valid_before(day).not_valid_after(day + datetime.timedelta(3650))
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +69,7 @@ def test_empty_fields_have_defaults() -> None:
 
 @pytest.mark.parametrize("swallow", ["\n", "", " "])
 def test_a_certificate_survives_a_one_line_input(swallow: str) -> None:
-    pem = certificate()
+    pem, _ = pki.authority()
     form = Form({"ca": pem.replace("\n", swallow)}, LABELS)
     assert form.certificates("ca").split() == pem.split()
     form.done()
