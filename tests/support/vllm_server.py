@@ -81,6 +81,7 @@ def real_vllm() -> Iterator[Served]:
 
 def _start(python: Path, model: Path, port: int, scratch: Path, log: Path) -> subprocess.Popen[bytes]:
     command = [
+        "setpriv", "--pdeathsig", "TERM",  # a run that is killed leaves no server behind
         python, "-c", "from vllm.entrypoints.cli.main import main; main()", "serve", model,
         "--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port), "--api-key", KEY,
         "--max-model-len", str(SIZE), "--dtype", "bfloat16", "--enforce-eager", "--max-num-seqs", "8",
@@ -123,18 +124,18 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _prepared() -> tuple[Path, Path]:
     """An interpreter that has vLLM, and the model; made where they are not in the cache yet."""
-    ready = os.environ.get(READY_PYTHON)
-    root = cache_dir() / "integration" / _digest(ready)
+    root = cache_dir() / "integration"
     root.mkdir(parents=True, exist_ok=True)
     with (root / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes may come at once
-        python = Path(ready) if ready else _environment(root)
-        return python, _model(root, python)
+        ready = os.environ.get(READY_PYTHON)
+        venv = root / f"vllm-{_digest(LOCK, CUDA_RECIPE, IDENTITY)}"
+        python = Path(ready) if ready else _environment(venv)
+        return python, _model(root / f"{MODEL}-{_digest(LOCK, MODEL_RECIPE.parent)}", python)
 
 
-def _environment(root: Path) -> Path:
+def _environment(venv: Path) -> Path:
     """The organ's locked wheels, with its own stand-ins for CUDA's libraries and for vLLM's name."""
-    venv = root / "venv"
     python = venv / "bin" / "python"
     if (venv / "ready").is_file():
         return python
@@ -144,20 +145,8 @@ def _environment(root: Path) -> Path:
     shutil.rmtree(venv, ignore_errors=True)
     uv = str(Path(sys.executable).with_name("uv"))
     _run([uv, "venv", "--quiet", "--python", interpreter, str(venv)])
-    _run(
-        [
-            uv,
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--require-hashes",
-            "--python",
-            str(venv),
-            "-r",
-            str(LOCK),
-        ]
-    )
+    locked = ["--no-deps", "--require-hashes", "--requirement", str(LOCK)]
+    _run([uv, "pip", "install", "--quiet", "--python", str(venv), *locked])
     packages = next((venv / "lib").iterdir()) / "site-packages"
     _run([sys.executable, str(CUDA_RECIPE), str(packages), "/", str(venv / "absent")])
     for library in (venv / "absent").iterdir():
@@ -167,22 +156,21 @@ def _environment(root: Path) -> Path:
     return python
 
 
-def _model(root: Path, python: Path) -> Path:
-    model = root / MODEL
-    if not model.is_dir():
-        with tempfile.TemporaryDirectory(dir=root, prefix=".model-") as scratch:
+def _model(kept: Path, python: Path) -> Path:
+    """The scripted model, made by the organ's recipe."""
+    if not kept.is_dir():
+        with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".model-") as scratch:
             made = Path(scratch) / MODEL
             _run([str(python), str(MODEL_RECIPE), str(made)])
-            made.rename(model)
-    return model
+            made.rename(kept)
+    return kept
 
 
-def _digest(ready: str | None) -> str:
-    folders = (MODEL_RECIPE.parent, CUDA_RECIPE.parent, IDENTITY)
-    inputs = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix != ".pyc"]
-    parts = [path.read_bytes() for path in inputs if path.is_file()]
-    parts.append(ready.encode() if ready else LOCK.read_bytes())
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:16]
+def _digest(*inputs: Path) -> str:
+    """A name for what is made of these files and folders."""
+    files = [path for given in inputs for path in (sorted(given.rglob("*")) if given.is_dir() else [given])]
+    digests = (hashlib.sha256(path.read_bytes()).digest() for path in files if path.is_file())
+    return hashlib.sha256(b"".join(digests)).hexdigest()[:16]
 
 
 def _run(command: list[str]) -> None:

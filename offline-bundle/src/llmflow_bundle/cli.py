@@ -114,8 +114,8 @@ def _with_digests(made: Lock, ctx: Context) -> Lock:
     """The lock with digests of its new images: their sources are fetched, their layers built for it."""
     from llmflow_bundle.images import with_digests  # only this needs it
 
-    new = [image for image in made.images if not image.digest]
     fixed = {source.name for source in made.sources if source.reproducible}
+    new = [image for image in made.images if lock.countable(image, fixed)]
     needed = {name for image in new for name in lock.image_sources(image)} & fixed
     if not new:
         return made

@@ -420,12 +420,17 @@ def _bare_image(image: LockedImage) -> LockedImage:
 
 def image_sources(image: LockedImage) -> set[str]:
     """Names of the sources that an image is made of."""
-    return {
-        step.source.partition("/")[0]
-        for layer in image.layers
-        for step in layer.steps
-        if isinstance(step, Copy)
-    }
+    return {name for layer in image.layers for name in layer_sources(layer)}
+
+
+def layer_sources(layer: LockedLayer) -> set[str]:
+    """Names of the sources that a layer is made of."""
+    return {step.source.partition("/")[0] for step in layer.steps if isinstance(step, Copy)}
+
+
+def countable(image: LockedImage, fixed: Collection[str]) -> bool:
+    """Whether an image lacks a digest that building it out of the `fixed` sources would give."""
+    return any(not layer.digest and layer_sources(layer) <= set(fixed) for layer in image.layers)
 
 
 def keep_digests(lock: Lock, previous: Lock | None) -> Lock:

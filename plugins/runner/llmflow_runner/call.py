@@ -64,7 +64,7 @@ def ask(
                     first = time.monotonic() - begun
                 on_chunk(chunk)
         except PluginError as error:
-            raise VerifyFailed("PLUGIN-CALL-FAILED", error.text, where=error.kind) from error
+            raise VerifyFailed("PLUGIN-CALL-FAILED", error.text, where=f"Dify sees {error.kind}") from error
         total = time.monotonic() - begun
         return Timing(plugin.started, total if first is None else first, total)
 
