@@ -14,7 +14,7 @@ PYTEST  := $(BIN)/python -m pytest
 WORKERS ?= 2
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 setup: $(READY) ## make the Python environment in .venv (half a minute; seconds when cached)
 
@@ -31,10 +31,10 @@ bundle: $(READY) ## build the lab bundle into BUNDLE=build/lab (cold about 15 mi
 	@$(BIN)/llmflow bundle build lab --out $(BUNDLE)
 
 demo: $(READY) ## build, rehearse NODES=1 or 3 hosts, install, ask a question (cold 20 minutes, warm 3)
-	@$(BIN)/python -m llmflow_bundle.machine "the demo"
+	@[ "$$(id -u)" = 0 ] || { echo "error: the demo boots hosts on a bridge, which needs root: sudo make demo" >&2; exit 4; }
 	started=$$(date +%s)
 	$(BIN)/llmflow bundle build lab --out $(BUNDLE)
-	$(BUNDLE)/llmflow demo --bundle $(BUNDLE) --nodes $(NODES) --build-seconds $$(( $$(date +%s) - started ))
+	LLMFLOW_PLUGIN_PYTHON=$(CURDIR)/$(BIN)/python $(BUNDLE)/llmflow demo --bundle $(BUNDLE) --nodes $(NODES) --build-seconds $$(( $$(date +%s) - started ))
 
 demo-down: $(READY) ## end the demo: no process, mount, bridge or rule stays
 	@$(BIN)/llmflow rehearse down
@@ -58,6 +58,9 @@ test-integration: $(READY) ## real engines on CPU
 test-e2e: $(READY) ## rehearsals: install, second run, kill, egress, teardown (root)
 	@$(PYTEST) tests/e2e
 
+record: $(READY) ## record the demo as docs/images/demo.svg
+	@$(BIN)/python docs/record.py docs/images/demo.svg -- make demo
+
 bench: $(READY) ## measure ratios side by side, write docs/reference/benchmarks.md
 	@$(BIN)/python tests/bench
 
@@ -68,6 +71,7 @@ lock: $(READY) ## resolve the intent again: requirements and the bundle's lock (
 	compile --universal --python-version 3.11 runtime.in -o runtime.txt
 	compile --python-version 3.12 -c runtime.txt dev.in -o dev.txt
 	compile --python-version 3.12 -c dev.txt bootstrap.in -o bootstrap.txt
+	compile --python-version 3.12 --python-platform x86_64-manylinux_2_28 ../plugins/vllm/requirements.in -o ../plugins/vllm/requirements.txt
 	cd .. && $(BIN)/llmflow bundle lock lab
 
 clean: ## remove what was built here; caches stay (make clean-cache)
@@ -76,4 +80,4 @@ clean: ## remove what was built here; caches stay (make clean-cache)
 clean-cache: ## remove the caches of fetched and built bytes
 	@rm -rf "$${LLMFLOW_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/llmflow}"
 
-.PHONY: help setup bundle demo demo-down check test test-unit test-contract test-integration test-e2e bench lock clean clean-cache
+.PHONY: help setup bundle demo demo-down check test test-unit test-contract test-integration test-e2e record bench lock clean clean-cache

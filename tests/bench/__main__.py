@@ -51,7 +51,8 @@ def _page(figures: dict[str, dict[str, Any]]) -> str:
     ]
     return "\n".join([
         "# Benchmarks", "",
-        "Written by `make bench`; don't edit. Ratios come from one run, side by side; seconds and rates are this machine's.", "",
+        "Written by `make bench`; don't edit. Ratios come from one run, side by side;"
+        " seconds and rates are this machine's.", "",
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {_memory()} of memory,"
         f" Linux {platform.release().split('-')[0]}, {_processor()}.", "",
         "| suite | figure | value |", "|---|---|---|", *rows, "",

@@ -43,7 +43,8 @@ mode: nftables
 conntrack: {maxPerCore: 0}
 """
 _BY_HAND = (
-    "kubeadm init --config=/root/init.yaml --ignore-preflight-errors=SystemVerification,Swap,DirAvailable--var-lib-etcd >/dev/null"
+    "kubeadm init --config=/run/init.yaml >/dev/null"
+    " --ignore-preflight-errors=SystemVerification,Swap,DirAvailable--var-lib-etcd"
     " && export KUBECONFIG=/etc/kubernetes/admin.conf"
     " && kubectl wait --for=condition=Ready node --all --timeout=180s >/dev/null"
     " && kubectl -n kube-system rollout status deployment/coredns --timeout=180s >/dev/null"
@@ -83,7 +84,7 @@ def _install(journey: Journey) -> tuple[float, dict[str, float]]:
 
 def _kubeadm(journey: Journey) -> float:
     journey.ssh("kubeadm reset --force --cri-socket=unix:///run/containerd/containerd.sock >/dev/null 2>&1")
-    journey.ssh(f"cat > /root/init.yaml <<'END'\n{_INIT}END")
+    journey.ssh(f"cat > /run/init.yaml <<'END'\n{_INIT}END")
     started = time.monotonic()
     journey.ssh(_BY_HAND)
     return time.monotonic() - started

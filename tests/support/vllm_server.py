@@ -1,7 +1,7 @@
 """A real vLLM on loopback with the scripted model of playbooks/organs/vllm.
 
 Its environment is installed from the organ's own lock, its model made by the organ's own recipe, once, under
-cache_dir()/integration/<digest of both>. $LLMFLOW_TEST_VLLM_PYTHON names an interpreter that has vLLM.
+cache_dir()/integration. $LLMFLOW_TEST_VLLM_PYTHON names an interpreter that has vLLM.
 """
 
 from __future__ import annotations

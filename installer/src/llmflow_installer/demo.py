@@ -124,7 +124,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def _demo(
-    bundle: Annotated[Path, typer.Option(help="the bundle's directory")],
+    bundle: Annotated[Path, typer.Option(envvar="LLMFLOW_BUNDLE", help="the bundle's directory")],
     nodes: Annotated[int, typer.Option(help="hosts to rehearse: 1 or 3")] = 1,
     question: Annotated[str, typer.Option(help="what to ask")] = QUESTION,
     build_seconds: Annotated[float, typer.Option(hidden=True)] = 0.0,

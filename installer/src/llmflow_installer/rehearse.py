@@ -33,6 +33,7 @@ from llmflow_bundle.errors import PreflightFailed, SiteError
 from llmflow_bundle.machine import Tool, require_root, require_tools
 from llmflow_bundle.minisign import PublicKey
 from llmflow_bundle.report import Noted, Reporter, task
+from llmflow_bundle.verify import verify_bundle
 from ruamel.yaml import YAML
 from typer.core import TyperGroup
 
@@ -104,6 +105,7 @@ def up(site_directory: Path, bundle_directory: Path, key: PublicKey | None, repo
     """
     require_root("A rehearsal")
     require_tools(TOOLS, report)
+    verify_bundle(bundle_directory, key, report, below=(layout.APT,))
     bundle = open_bundle(bundle_directory, key)
     rehearsal = Rehearsal(_site_name(site_directory))
     with _alone(rehearsal):
@@ -297,7 +299,7 @@ SiteArgument = Annotated[Path, typer.Argument(help="directory with hosts.yml and
 @app.command("up")
 def _up(
     site: SiteArgument,
-    bundle: Annotated[Path, typer.Option(help="the bundle's directory")],
+    bundle: Annotated[Path, typer.Option(envvar="LLMFLOW_BUNDLE", help="the bundle's directory")],
     key: Annotated[Path | None, typer.Option(help="public key that the bundle must be signed with")] = None,
 ) -> None:
     """Boot the site's hosts as nodes; prints the site directory to install (`up` may be left out)."""

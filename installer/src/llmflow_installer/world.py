@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 import httpx
-from llmflow_bundle import dirs
+from llmflow_bundle import dirs, layout
 from llmflow_bundle.errors import LlmflowError
-from llmflow_bundle.report import Noted, Reporter, task
+from llmflow_bundle.report import Noted, Recording, Reporter, task
 
 from llmflow_installer.ansible import Checked, Counts, Job, RealAnsible
 from llmflow_installer.facts import Probe, ssh_probe
@@ -22,6 +22,7 @@ from llmflow_installer.stages import Stage
 from llmflow_installer.supplies import Supplies, supplies_of
 from llmflow_installer.verify import Http
 
+USED_HERE = (layout.PLAYBOOKS, layout.INSTALLER, layout.APT)
 ANSWER_TIMEOUT = 180.0  # seconds between two pieces of an answer; a CPU reads a long prompt slowly
 CONNECT_TIMEOUT = 10.0  # seconds
 
@@ -60,11 +61,18 @@ def real_world() -> Iterator[World]:
 
 
 def open_supplies(path: Path, key: Path | None) -> Supplies:
-    """Open a bundle, its signature checked with the key file or the trusted one; raises BundleError."""
+    """Open a bundle: its signature, and every byte of it that this machine will use itself; raises BundleError.
+
+    What hosts get is checked where it lands: files as they are transferred, programs as they are fetched, packages
+    by apt, images by their digests.
+    """
     from llmflow_bundle.bundle import open_bundle  # here, so that tests of the installer need no bundle
     from llmflow_bundle.minisign import PublicKey
+    from llmflow_bundle.verify import verify_bundle
 
-    return supplies_of(open_bundle(path.absolute(), PublicKey.load(key) if key else None))
+    trusted = PublicKey.load(key) if key else None
+    verify_bundle(path.absolute(), trusted, Recording(), below=USED_HERE)
+    return supplies_of(open_bundle(path.absolute(), trusted))
 
 
 @contextmanager

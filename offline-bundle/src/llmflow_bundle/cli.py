@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from llmflow_bundle import console, dirs, intent, lock
+from llmflow_bundle import console, dirs, intent, lock, machine
 from llmflow_bundle.cache import Cache
 from llmflow_bundle.fetch import context, fetch
 from llmflow_bundle.model import Lock
@@ -65,6 +65,7 @@ def build_command(
     from llmflow_bundle.minisign import generate
 
     repository, report = dirs.repository_root(), console.reporter()
+    machine.require_tools([machine.Tool("gpg", "gnupg", "signs the bundle's package repository")], report)
     loaded = intent.load(repository, profile)
     path = lock.lock_path(repository, profile)
     locked = lock.read(path)
@@ -82,12 +83,16 @@ def build_command(
 @app.command("verify")
 def verify_command(
     bundle: Annotated[Path, typer.Argument(metavar="DIR", help="a bundle's directory")],
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="public key that signed it; default: the trusted one"),
+    ] = None,
 ) -> None:
     """Check a bundle's signature, then every byte of it."""
-    from llmflow_bundle.bundle import trusted_key
+    from llmflow_bundle.minisign import PublicKey
     from llmflow_bundle.verify import verify_bundle
 
-    verify_bundle(bundle, trusted_key(), console.reporter())
+    verify_bundle(bundle, PublicKey.load(key) if key else None, console.reporter())
 
 
 @app.command("why")

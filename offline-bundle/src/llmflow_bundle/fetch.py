@@ -47,7 +47,7 @@ def fetch(
         shared.advance(sum(a.size for s in wanted if s not in missing for a in s.artifacts), "")
         if missing:
             require_space(missing, cache)
-            require_tools([source.spec for source in missing])
+            require_tools([source.spec for source in missing], report)
             ctx = replace(context(repository, lock, cache, report), advance=shared.advance)
             _fetch_all(missing, ctx, repository)
         progress.detail = _detail(wanted, missing, total)

@@ -14,7 +14,7 @@ from llmflow_bundle.report import Noted, Reporter, task
 
 @dataclass(frozen=True)
 class Tool:
-    """A command, the Debian package that has it, and what it is needed for."""
+    """A command, the Debian packages that have it (parted by spaces), and what it is needed for."""
 
     command: str
     package: str
@@ -39,16 +39,20 @@ def require_tools(tools: Iterable[Tool], report: Reporter) -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise PreflightFailed(
             "MACHINE-PACKAGES", f"this machine lacks {named}", where="this machine",
-            hint=f"as root: apt-get install {' '.join(sorted({tool.package for tool in missing}))}",
+            hint=f"as root: apt-get install {' '.join(_packages(missing))}",
         )  # fmt: skip
     report(Noted(f"This machine lacks {named}: installing"))
-    _install(sorted({tool.package for tool in missing}), report)
+    _install(_packages(missing), report)
     still = [tool.package for tool in missing if shutil.which(tool.command) is None]
     if still:
         raise PreflightFailed(
             "MACHINE-PACKAGES", f"apt-get could not install {', '.join(still)}", where="this machine",
             hint=f"run `apt-get update && apt-get install {' '.join(still)}` and read what it says",
         )  # fmt: skip
+
+
+def _packages(tools: Iterable[Tool]) -> list[str]:
+    return sorted({package for tool in tools for package in tool.package.split()})
 
 
 def _install(packages: list[str], report: Reporter) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from llmflow_bundle import layout
 from llmflow_bundle.bundle import read_root, trusted_key
@@ -18,18 +19,25 @@ from llmflow_bundle.report import Reporter, task
 
 CHUNK = 1 << 20
 UNLISTED = frozenset({layout.ROOT, layout.SIGNATURE})
+T = TypeVar("T")
 _COPY = "copy this file again from the builder's bundle"
 _REMOVE = "remove it, and find out who put it there"
 
 
-def verify_bundle(path: Path, key: PublicKey | None, report: Reporter) -> Root:
+def verify_bundle(path: Path, key: PublicKey | None, report: Reporter, below: Sequence[str] = ()) -> Root:
     """Check the signature, then names, links, modes, sizes and every byte; returns the root.
 
-    `key` is the trusted key; without it, that of `trusted_key()`. Raises BundleError: the signature's id, or
-    BUNDLE-ALTERED whose findings name every missing, altered, extra and misplaced file.
+    `key` is the trusted key; without it, that of `trusted_key()`. `below` limits it to the files under these
+    folders. Raises BundleError: the signature's id, or BUNDLE-ALTERED whose findings name every missing, altered,
+    extra and misplaced file.
     """
     root = read_root(path, key or trusted_key())
     found = _found(path)
+    if below:
+        root = root.model_copy(
+            update={"files": _under(root.files, below), "links": _under(root.links, below)}
+        )
+        found = _under(found, below)
     findings = [*_names(root, found), *_links(path, root, found), *_shapes(root, found)]
     findings += _contents(path, root, found, report)
     if findings:
@@ -41,6 +49,12 @@ def verify_bundle(path: Path, key: PublicKey | None, report: Reporter) -> Root:
             findings=sorted(findings, key=lambda finding: (finding.where, finding.id)),
         )
     return root
+
+
+def _under(named: dict[str, T], folders: Sequence[str]) -> dict[str, T]:
+    return {
+        name: one for name, one in named.items() if name.startswith(tuple(f"{folder}/" for folder in folders))
+    }
 
 
 def _found(path: Path) -> dict[str, os.stat_result]:
