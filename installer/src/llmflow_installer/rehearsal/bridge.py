@@ -27,11 +27,20 @@ def exists(bridge: str) -> bool:
 
 
 def remove(bridge: str, table: str) -> None:
-    """Remove the bridge and the table, whichever of them is there."""
+    """Remove the bridge with the nodes' cables, and the table, whichever of them is there."""
     if exists(bridge):
+        for cable in _cables(bridge):
+            # the kernel removes a dead node's cable too, in its own time: whoever comes first
+            subprocess.run(["ip", "link", "delete", cable], capture_output=True)
         _ip("link", "delete", bridge)
     if subprocess.run(["nft", "list", "table", "inet", table], capture_output=True).returncode == 0:
         subprocess.run(["nft", "delete", "table", "inet", table], check=True)
+
+
+def _cables(bridge: str) -> list[str]:
+    command = ["ip", "-json", "link", "show", "master", bridge]
+    listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [link["ifname"] for link in json.loads(listing or "[]")]
 
 
 def has_rules(table: str) -> bool:
