@@ -28,7 +28,7 @@ class Journey:
     @property
     def environment(self) -> dict[str, str]:
         """The operator's environment, with state of its own so that a demo on this machine is left alone."""
-        return {**os.environ, "LLMFLOW_STATE": str(self.state)}
+        return {**os.environ, "LLMFLOW_STATE": str(self.state), "LLMFLOW_PLUGIN_PYTHON": sys.executable}
 
     @property
     def rehearsed(self) -> Path:

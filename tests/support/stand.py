@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 from llmflow_bundle.report import Recording
 from llmflow_installer.facts import UnansweredError
-from llmflow_installer.install import InstallOrder
 from llmflow_installer.inventory import Host
 from llmflow_installer.site import Site
 from llmflow_installer.supplies import OrganSupply, Supplies
+from llmflow_installer.work import InstallOrder
 from llmflow_installer.world import FakeAnsible, World
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "inventories"

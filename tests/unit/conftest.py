@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from llmflow_bundle import console
 from llmflow_bundle.report import Recording
 

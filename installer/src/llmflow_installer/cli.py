@@ -20,7 +20,8 @@ from llmflow_bundle.cli import use_packer
 from llmflow_bundle.errors import Finding, LlmflowError
 from llmflow_bundle.report import Terminal, amount, finding_lines
 
-from llmflow_installer.install import Installed, InstallOrder, install, verify_site
+from llmflow_installer.install import install, verify_site
+from llmflow_installer.work import Installed, InstallOrder
 from llmflow_installer.world import real_world
 
 OUR_BUG = 70

@@ -25,10 +25,11 @@ from llmflow_runner import call, sign
 
 from llmflow_installer import rehearse
 from llmflow_installer.certificates import site_pki
-from llmflow_installer.install import Installed, InstallOrder, install, verify_site
+from llmflow_installer.install import install, verify_site
 from llmflow_installer.secrets import site_secrets
 from llmflow_installer.site import Site, load_site
 from llmflow_installer.state import SiteState
+from llmflow_installer.work import Installed, InstallOrder
 from llmflow_installer.world import now, real_world
 
 QUESTION = "폐쇄망에서 외부 통신 없이 동작하나요?"

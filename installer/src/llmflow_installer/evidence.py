@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmflow_bundle import minisign
 
 from llmflow_installer import rehearse
 from llmflow_installer.state import write_private
-
-if TYPE_CHECKING:
-    from llmflow_installer.install import Installed, Work
+from llmflow_installer.work import Installed, Work
 
 SECRET, PUBLIC = "evidence.key", "evidence.pub"
 

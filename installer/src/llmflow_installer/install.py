@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from llmflow_bundle.errors import Finding, LlmflowError, PreflightFailed, StageF
 from llmflow_bundle.report import Found, Noted, Reporter, as_json, tee
 
 from llmflow_installer.ansible import Checked, Job
-from llmflow_installer.certificates import Pki, site_pki
+from llmflow_installer.certificates import site_pki
 from llmflow_installer.evidence import write_evidence
 from llmflow_installer.facts import probe_hosts
 from llmflow_installer.journal import Entry, Journal
@@ -23,63 +23,10 @@ from llmflow_installer.secrets import site_secrets
 from llmflow_installer.site import Site, load_site
 from llmflow_installer.stages import PLAYED, named
 from llmflow_installer.state import SiteState
-from llmflow_installer.supplies import Supplies, bundle_variables
+from llmflow_installer.supplies import bundle_variables
 from llmflow_installer.verify import Verified, verify
+from llmflow_installer.work import Installed, InstallOrder, StageResult, Work
 from llmflow_installer.world import World
-
-
-@dataclass(frozen=True)
-class InstallOrder:
-    """What the operator asked for: `only` is one stage's id, `force` plays stages that are done."""
-
-    site_directory: Path
-    bundle_directory: Path
-    key: Path | None = None
-    dry_run: bool = False
-    only: str | None = None
-    force: bool = False
-
-
-@dataclass(frozen=True)
-class StageResult:
-    """What became of a stage: `outcome` is done already, ran, or would run."""
-
-    stage: str
-    outcome: str
-    seconds: float = 0.0
-    ok: int = 0
-    changed: int = 0
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Installed:
-    """What an install did, and the answer that the platform gave if it was asked."""
-
-    site: str
-    bundle: str
-    run_directory: Path
-    results: tuple[StageResult, ...]
-    verified: Verified | None = None
-
-    @property
-    def changed(self) -> int:
-        """Changes on all hosts; 0 when there was nothing to do."""
-        return sum(result.changed for result in self.results)
-
-
-@dataclass(frozen=True)
-class Work:
-    """What every verb on a site needs once site and bundle are read and the site's lock is held."""
-
-    site: Site
-    supplies: Supplies
-    state: SiteState
-    journal: Journal
-    pki: Pki
-    secrets: dict[str, str]
-    job: Job
-    world: World
 
 
 def install(order: InstallOrder, world: World, report: Reporter) -> Installed:

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 from llmflow_bundle.report import Recording
-from llmflow_installer.install import InstallOrder
 from llmflow_installer.site import Site, load_site
 from llmflow_installer.supplies import Supplies
+from llmflow_installer.work import InstallOrder
 from llmflow_installer.world import FakeAnsible
 from support.stand import FakeClock, FakeHosts, Stand, copy_of, some_supplies
 

@@ -9,10 +9,11 @@ from llmflow_bundle import minisign
 from llmflow_bundle.errors import HostUnreachable, PreflightFailed, SiteError, StageFailed, VerifyFailed
 from llmflow_bundle.report import Found
 from llmflow_installer.facts import UnansweredError
-from llmflow_installer.install import Installed, install, verify_site
+from llmflow_installer.install import install, verify_site
 from llmflow_installer.journal import Journal
 from llmflow_installer.stages import PLAYED, STAGES
 from llmflow_installer.state import SiteState
+from llmflow_installer.work import Installed
 from support.stand import Stand
 
 ALL = [stage.id for stage in PLAYED]
