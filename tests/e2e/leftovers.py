@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def leftovers() -> dict[str, list[str]]:
-    """Everything on this machine that carries the product's name, by kind; equal before and after a rehearsal."""
+    """Everything on this machine that carries the product's name, by kind."""
     return {
         "mounts": [line for line in Path("/proc/mounts").read_text().splitlines() if "llmflow" in line],
         "links": [line for line in _lines("ip", "-brief", "link") if line.startswith(("llmflow-", "vb-"))],
@@ -16,6 +16,13 @@ def leftovers() -> dict[str, list[str]]:
         "cgroups": sorted(str(path) for path in Path("/sys/fs/cgroup").glob("**/llmflow-*")),
         "processes": _processes(),
     }
+
+
+def appeared(before: dict[str, list[str]]) -> dict[str, list[str]]:
+    """What is there now and was not before; empty is what an end promises."""
+    now = leftovers()
+    new = {kind: [one for one in now[kind] if one not in before[kind]] for kind in now}
+    return {kind: found for kind, found in new.items() if found}
 
 
 def _lines(*command: str) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from llmflow_installer.stages import PLAYED
 
 from e2e.conftest import Journey
-from e2e.leftovers import leftovers
+from e2e.leftovers import appeared, leftovers
 from e2e.state import end_state
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(2400)]
@@ -82,7 +82,7 @@ def test_a_rehearsal_killed_while_it_boots_is_cleared(rehearsed: Journey) -> Non
     process.kill()
     process.wait(timeout=30)
     rehearsed.down()
-    assert leftovers() == before
+    assert appeared(before) == {}
 
 
 def _await(condition: object, seconds: float = 60) -> None:
