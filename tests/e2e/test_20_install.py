@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.conftest import Journey
+from e2e.conftest import NAME, Journey
 from e2e.leftovers import appeared, leftovers
 from e2e.state import end_state
 
@@ -136,7 +136,8 @@ def test_a_host_that_does_not_answer_is_named(
     )
     (site / "ssh/known_hosts").touch()
     for file in site.glob("*.yml"):  # nobody is at this address of our own loopback
-        file.write_text(file.read_text().replace("10.79.0.", "127.79.0."))
+        text = file.read_text().replace("10.79.0.", "127.79.0.")
+        file.write_text(text.replace(f"name: {NAME}", f"name: {NAME}-away"))
     done = journey.llmflow("install", str(site), "--bundle", str(journey.bundle))
     assert done.returncode == 5, done.stderr
     assert "cp1" in done.stderr

@@ -67,7 +67,7 @@ def test_the_end_state_is_that_of_one_clean_run(rehearsed: Journey) -> None:
     resumed = json.loads(json.dumps(end_state(rehearsed)))
     only_resumed = {kind: [one for one in resumed[kind] if one not in clean[kind]] for kind in clean}
     only_clean = {kind: [one for one in clean[kind] if one not in resumed[kind]] for kind in clean}
-    assert only_resumed == only_clean == dict.fromkeys(clean, [])
+    assert only_resumed == only_clean == {kind: [] for kind in clean}
 
 
 def test_nothing_left_while_it_was_killed(rehearsed: Journey) -> None:
