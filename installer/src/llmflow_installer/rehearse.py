@@ -50,6 +50,7 @@ TOOLS = (
     Tool("unshare", "util-linux", "gives each node its own namespaces"),
 )
 # Each node's systemd and kubelet watch files; the default of 128 instances ends at about three nodes.
+_SYSCTL = "sysctl.json"  # what the limits were before the first rehearsal
 _INOTIFY = {"fs/inotify/max_user_instances": 16384, "fs/inotify/max_user_watches": 1048576}
 
 
@@ -177,7 +178,7 @@ def _derive_site(directory: Path, rehearsal: Rehearsal) -> Site:
 
 def _widen_inotify(rehearsal: Rehearsal) -> None:
     """Raise the machine's inotify limits, keeping what they were for `down`."""
-    before = rehearsal.folder / "sysctl.json"
+    before = rehearsal.folder.parent / _SYSCTL
     if not before.exists():
         before.write_text(
             json.dumps({name: (Path("/proc/sys") / name).read_text().strip() for name in _INOTIFY})
@@ -245,17 +246,19 @@ def down(name: str, report: Reporter) -> None:
             ended += cgroups.end(rehearsal.cgroup(folder.name))
         bridge.remove(rehearsal.bridge, rehearsal.table)
         _restore_inotify(rehearsal)
-        shutil.rmtree(rehearsal.folder, ignore_errors=False) if rehearsal.folder.exists() else None
+        if rehearsal.folder.exists():
+            shutil.rmtree(rehearsal.folder)
         progress.detail = f"{ended} processes ended, bridge and rules removed"
     (rehearsal.folder.parent / f"{name}.lock").unlink(missing_ok=True)
 
 
 def _restore_inotify(rehearsal: Rehearsal) -> None:
     """Put the limits back, unless another rehearsal still needs them."""
-    before = rehearsal.folder / "sysctl.json"
+    before = rehearsal.folder.parent / _SYSCTL
     if before.exists() and len(rehearsals()) == 1:
         for setting, value in json.loads(before.read_text()).items():
             (Path("/proc/sys") / setting).write_text(value)
+        before.unlink()
 
 
 def rehearsals() -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -168,10 +167,3 @@ def _not_booted(node: Node, why: str) -> PreflightFailed:
         "REHEARSE-BOOT", f"node {node.name} did not boot: {why}", where=str(console),
         hint="read the end of that file; `llmflow rehearse down` clears what is left, then try again",
     )  # fmt: skip
-
-
-def remove(node: Node) -> int:
-    """End the node and delete its folder; return how many processes were ended."""
-    ended = cgroups.end(node.cgroup)
-    shutil.rmtree(node.folder, ignore_errors=False)
-    return ended
