@@ -27,10 +27,10 @@ $(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
-bundle: $(READY) ## build the lab bundle into BUNDLE=build/lab (cold about 15 minutes, then seconds)
+bundle: $(READY) ## build the lab bundle into BUNDLE=build/lab (first time 12 minutes, then seconds)
 	@$(BIN)/llmflow bundle build lab --out $(BUNDLE)
 
-demo: $(READY) ## build, rehearse NODES=1 or 3 hosts, install, ask a question (cold 20 minutes, warm 3)
+demo: $(READY) ## build, rehearse NODES=1 or 3 hosts, install, ask a question (first time 15 minutes, then 2)
 	@[ "$$(id -u)" = 0 ] || { echo "error: the demo boots hosts on a bridge, which needs root: sudo make demo" >&2; exit 4; }
 	started=$$(date +%s)
 	$(BIN)/llmflow bundle build lab --out $(BUNDLE)
@@ -44,7 +44,7 @@ check: $(READY) ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check test-unit test-contract test-integration test-e2e ## every tier (cold 40 minutes, warm 12)
+test: check test-unit test-contract test-integration test-e2e ## every tier (first time 30 minutes, then 15)
 
 test-unit: $(READY) ## seconds: no sockets but loopback, no root
 	@$(PYTEST) tests/unit plugins/vllm/tests
