@@ -44,7 +44,7 @@ check: $(READY) ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check test-unit test-contract test-integration test-e2e ## every tier (first time 25 minutes, then 10)
+test: check test-unit test-contract test-integration test-e2e ## every tier (first time 25 minutes, then 11)
 
 test-unit: $(READY) ## seconds: no sockets but loopback, no root
 	@$(PYTEST) tests/unit plugins/vllm/tests
