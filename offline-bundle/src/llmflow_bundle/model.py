@@ -246,28 +246,27 @@ class Image(ImageConfig):
     layers: tuple[tuple[Step, ...], ...] = Field(min_length=1)
 
 
-class Binary(Strict):
+class Placed(Strict):
+    """Something of a source under a name in the bundle; written as text, its last part is the name."""
+
+    source: str = Field(alias="from", description="<source> or <source>/<output>")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"from": value, "to": value.rpartition("/")[2]} if isinstance(value, str) else value
+
+
+class Binary(Placed):
     """A host binary; written as `<source>/<output>` it goes to bin/<output>."""
 
-    source: str = Field(alias="from")
     to: RelativePath
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: object) -> object:
-        return {"from": value, "to": value.rpartition("/")[2]} if isinstance(value, str) else value
 
-
-class Model(Strict):
+class Model(Placed):
     """A model; written as `<source>` or `<source>/<output>` it goes to models/<last part>/."""
 
-    source: str = Field(alias="from")
     to: Name
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: object) -> object:
-        return {"from": value, "to": value.rpartition("/")[2]} if isinstance(value, str) else value
 
 
 class InstallerParts(Strict):
