@@ -23,17 +23,28 @@ def authority() -> tuple[str, Key]:
     return _pem(_certificate("test CA", key, "test CA", key, ca=True)), key
 
 
-def server(folder: Path, signer: Key) -> ssl.SSLContext:
-    """The TLS context of a server at 127.0.0.1 whose certificate `signer` signed."""
+def server(folder: Path, signer: Key, clients: str = "") -> ssl.SSLContext:
+    """The TLS context of a server at 127.0.0.1 whose certificate `signer` signed.
+
+    `clients` is PEM text of the CA that every client's certificate must be from; "" asks clients for none.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     path = folder / "server.pem"
+    path.write_text(identity(_pem(_certificate("127.0.0.1", key, "test CA", signer, ca=False)), key))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    if clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=clients)
+    return context
+
+
+def identity(certificate: str, key: Key) -> str:
+    """A certificate and its private key as one PEM text."""
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    path.write_text(_pem(_certificate("127.0.0.1", key, "test CA", signer, ca=False)) + private.decode())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return context
+    return certificate + private.decode()
 
 
 def _certificate(name: str, key: Key, issuer: str, signer: Key, *, ca: bool) -> x509.Certificate:

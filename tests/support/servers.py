@@ -41,6 +41,7 @@ class Item(_Strict):
     usage: tuple[int, int] | None = None
     done: bool = False
     raw: str | None = None
+    half_a_character: bool = False
 
 
 class Server(_Strict):
@@ -138,6 +139,8 @@ def _bytes(item: Item) -> bytes:
     match item:
         case Item(raw=str(raw)):
             return raw.encode()
+        case Item(half_a_character=True):
+            return event(chunk({"content": "가"})).replace("가".encode(), "가".encode()[:2])
         case Item(done=True):
             return b"data: [DONE]\n\n"
         case Item(usage=(prompt, completion)):

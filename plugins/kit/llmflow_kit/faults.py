@@ -11,27 +11,35 @@
     + Garbled                   operator: the answer is not what the protocol says
     + CutOff                    nobody: the answer broke off after it began; never repeated
 
+Dify's load balancing turns to another credential after a rate limit (60 s), an authorization or a connection error
+(10 s); every other kind reaches the user at once. So each fault's `dify` is chosen by who can help.
+
 A fault's text holds no key, no prompt and no stack; `field` names the form field to mend, if one is to blame.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import ClassVar
 
-ENDPOINT, KEY, CA = "endpoint_url", "api_key", "ca_certificate"  # fields that every plugin's form names alike
+# Fields that every plugin's form names alike.
+ENDPOINT, KEY, CA, PROXY = "endpoint_url", "api_key", "ca_certificate", "proxy"
+CLIENT_CERTIFICATE = "client_certificate"
 
 QUOTE = 300  # characters of a server's message worth showing
+LONGEST_WAIT = 3600.0  # seconds that a Retry-After is believed
 OVERLAP = 16  # so many characters in common with the request are a quotation, not a coincidence
 
 
 class Fault(Exception):
     """Base of every fault; str() is the text for the user."""
 
-    retryable: ClassVar[bool] = (
-        False  # safe and useful to repeat at once, as long as no byte of an answer came
-    )
+    elsewhere: ClassVar[bool] = False  # another server may do better, as long as no byte of an answer came
+    again: ClassVar[bool] = False  # so may the same one, a moment later
+    dify: ClassVar[str] = "InvokeServerUnavailableError"  # what Dify's SDK calls it
 
     def __init__(self, text: str, *, field: str | None = None) -> None:
         super().__init__(text)
@@ -41,19 +49,25 @@ class Fault(Exception):
 class Unreachable(Fault):
     """Nothing useful answers at the address."""
 
-    retryable = True
+    elsewhere, again, dify = True, True, "InvokeConnectionError"
 
 
 class TimedOut(Fault):
     """The server did not answer in time."""
 
+    elsewhere, dify = True, "InvokeConnectionError"
+
 
 class Overloaded(Fault):
     """The server has no room for another request."""
 
+    elsewhere, again, dify = True, True, "InvokeRateLimitError"
+
 
 class Throttled(Fault):
     """The server asks for fewer requests; `retry_after` is in seconds, None where it did not say."""
+
+    elsewhere, again, dify = True, True, "InvokeRateLimitError"
 
     def __init__(self, text: str, *, retry_after: float | None = None) -> None:
         super().__init__(text)
@@ -63,9 +77,13 @@ class Throttled(Fault):
 class Unauthorised(Fault):
     """The server wants another key, or one at all."""
 
+    elsewhere, dify = True, "InvokeAuthorizationError"
+
 
 class NotServed(Fault):
     """The server runs, but not this model."""
+
+    elsewhere, dify = True, "InvokeBadRequestError"
 
     def __init__(self, model: str, served: tuple[str, ...] = ()) -> None:
         listed = f" It serves: {', '.join(served)}." if served else ""
@@ -76,6 +94,8 @@ class NotServed(Fault):
 class Rejected(Fault):
     """The server, or this plugin before it asked, refuses the request as it stands."""
 
+    dify = "InvokeBadRequestError"
+
 
 class Garbled(Fault):
     """The answer cannot be understood."""
@@ -83,6 +103,14 @@ class Garbled(Fault):
 
 class CutOff(Fault):
     """The answer broke off after it had begun."""
+
+
+def by_dify_error() -> dict[str, list[type[Exception]]]:
+    """The kinds of faults under the SDK's name for each: what an SDK model class calls its error mapping."""
+    found: dict[str, list[type[Exception]]] = {}
+    for kind in Fault.__subclasses__():
+        found.setdefault(kind.dify, []).append(kind)
+    return found
 
 
 def describe(fault: Fault, labels: Mapping[str, str]) -> str:
@@ -100,7 +128,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, request: objec
     match status:
         case 401 | 403:
             return Unauthorised(f"The server refuses the API key (HTTP {status}).", field=KEY)
-        case 404 if model and message_of(body):
+        case 404 if model and "model" in message_of(body).lower():
             return NotServed(str(model))
         case 404:
             return Rejected("The server has no such address (HTTP 404).", field=ENDPOINT)
@@ -112,12 +140,14 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, request: objec
             )
         case 503:
             return Overloaded("The server is overloaded or still starting (HTTP 503).")
-        case 504:
-            return TimedOut("A gateway before the server gave up waiting for it (HTTP 504).")
-        case 500 | 502:
+        case 408 | 504:
+            return TimedOut(f"A gateway before the server gave up waiting for it (HTTP {status}).")
+        case 424 | 500 | 502:
             return Unreachable(
                 f"The server, or a gateway before it, failed (HTTP {status}). Its log says why."
             )
+        case 413:
+            return Rejected(f"The request is larger than the server takes (HTTP 413).{tail}")
         case _ if 300 <= status < 400:
             return Rejected(
                 f"The address redirects elsewhere (HTTP {status}); enter the final one.", field=ENDPOINT
@@ -129,14 +159,16 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, request: objec
 
 
 def message_of(body: bytes) -> str:
-    """The message inside an OpenAI-style error body, "" where there is none."""
+    """The message inside an error body as OpenAI, TEI, Infinity or FastAPI writes it, "" where there is none."""
     try:
         found = json.loads(body)
     except ValueError:
         return ""
-    error = found.get("error", found) if isinstance(found, dict) else None
-    message = error.get("message") if isinstance(error, dict) else None
-    return message if isinstance(message, str) else ""
+    while isinstance(found, dict):
+        found = next((found[name] for name in ("error", "message", "detail", "msg") if found.get(name)), "")
+    if isinstance(found, list):
+        found = "; ".join(str(item.get("msg", "")) for item in found if isinstance(item, dict))
+    return found if isinstance(found, str) else ""
 
 
 def _quotable(message: str, request: object) -> str:
@@ -159,6 +191,11 @@ def _texts(value: object, name: str = "") -> list[str]:
 
 
 def _seconds(retry_after: str) -> float | None:
-    return (
-        float(retry_after) if retry_after.strip().isdigit() else None
-    )  # the HTTP-date form is not worth a parser
+    """The seconds that a Retry-After header means, whether it says them or a date; None where it says neither."""
+    if retry_after.strip().isdigit():
+        return min(float(retry_after), LONGEST_WAIT)
+    try:
+        moment = parsedate_to_datetime(retry_after).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(0.0, round(moment - time.time())), LONGEST_WAIT)

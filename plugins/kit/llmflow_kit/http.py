@@ -1,144 +1,163 @@
 """One HTTP client for all engines: JSON and byte streams, with every failure turned into a fault.
 
 Addresses come from a form, so nothing else may decide where a request goes: no proxy or certificate from the
-environment, no redirects. A request is repeated only when its connection broke before any byte of an answer.
+environment, no redirects. Requests go straight to httpx's transport, since its client would add just those.
 """
 
 from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from typing import Any, cast
 
 import httpx
 
 from llmflow_kit import faults
+from llmflow_kit.connection import Connection, Server
 from llmflow_kit.faults import CutOff, Fault, Garbled, Overloaded, Rejected, TimedOut, Unreachable
+from llmflow_kit.settings import load_identity
+from llmflow_kit.wire import Transport
 
-MAX_BODY = 4 << 20  # bytes of a JSON answer; the plugin daemon takes no line of more than 5 MiB
+MAX_BODY = 64 << 20  # bytes of a JSON answer
 MAX_STREAM = 64 << 20  # bytes of a whole stream
 MAX_ERROR = 64 << 10  # bytes read of an error's body
+CONNECT_TIMEOUT, WRITE_TIMEOUT = 5.0, 30.0  # seconds: for a connection, to hand over the request
 CONNECTIONS = httpx.Limits(
     max_connections=1000,  # as many as the SDK runs requests at once
     max_keepalive_connections=64,
     keepalive_expiry=4.0,  # uvicorn closes idle connections after 5 seconds: be the first
 )
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds to wait: for a connection, for the next byte of an answer, to hand over the request."""
-
-    connect: float = 5.0
-    read: float = 300.0
-    write: float = 30.0
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Http:
     """Speaks to one server; safe to share between requests, keeps connections open between them."""
 
     def __init__(
-        self,
-        base_url: str,
-        *,
-        key: str = "",
-        ca: str = "",
-        timeouts: Timeouts = Timeouts(),
-        transport: httpx.BaseTransport | None = None,
+        self, server: Server, connection: Connection, transport: httpx.BaseTransport | None = None
     ) -> None:
-        """`ca` is PEM text; where given, nothing else is trusted."""
-        headers = {"accept-encoding": "identity"}  # a bound on bytes is no bound on what they unpack to
-        if key:
-            headers["authorization"] = f"Bearer {key}"
-        self._client = httpx.Client(
-            base_url=base_url,
-            headers=headers,
-            verify=ssl.create_default_context(cadata=ca) if ca else base_url.startswith("https:"),
-            timeout=httpx.Timeout(
-                connect=timeouts.connect, read=timeouts.read, write=timeouts.write, pool=timeouts.connect
-            ),
-            limits=CONNECTIONS,
-            trust_env=False,
-            transport=transport,
-        )
+        """`transport` may be shared between servers of one connection."""
+        self.server = server
+        self._headers = {
+            "accept": "*/*",
+            "accept-encoding": "identity",  # a bound on bytes is no bound on what they unpack to
+            "user-agent": "llmflow",
+            **dict(connection.headers),
+        }
+        if server.key:
+            self._headers["authorization"] = f"Bearer {server.key}"
+        self._transport = transport or transport_for(connection)
+        self._timeouts = {
+            "connect": min(CONNECT_TIMEOUT, connection.timeout),
+            "pool": CONNECT_TIMEOUT,
+            "read": float(connection.timeout),
+            "write": WRITE_TIMEOUT,
+        }
 
-    def get(self, path: str) -> Any:
-        """The JSON at `path`; raises a Fault."""
-        return self._json("GET", path, None)
+    def get(self, path: str, seconds: float | None = None) -> Any:
+        """The JSON at `path`, `seconds` being the longest silence where not the connection's; raises a Fault."""
+        return self._json(self._accepted("GET", path, None, NO_HEADERS, seconds))
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON that `path` answers to `body`; raises a Fault."""
-        return self._json("POST", path, body)
+    def post(
+        self, path: str, body: Any, headers: Mapping[str, str] = NO_HEADERS, seconds: float | None = None
+    ) -> Any:
+        """The JSON that `path` answers to the JSON `body`; raises a Fault."""
+        return self._json(self._accepted("POST", path, body, headers, seconds))
 
-    def stream(self, path: str, body: Mapping[str, Any]) -> Iterator[bytes]:
+    def stream(
+        self, path: str, body: Any, headers: Mapping[str, str] = NO_HEADERS, seconds: float | None = None
+    ) -> Generator[bytes]:
         """The chunks that `path` answers to `body`: refusals are raised here, breaks while iterating."""
-        return _chunks(self._accepted("POST", path, body), MAX_STREAM)
+        return _chunks(self._accepted("POST", path, body, headers, seconds), MAX_STREAM)
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._transport.close()
 
-    def _json(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
-        content = b"".join(_chunks(self._accepted(method, path, body), MAX_BODY))
+    def _json(self, response: httpx.Response) -> Any:
+        content = b"".join(_chunks(response, MAX_BODY))
         try:
             return json.loads(content)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise Garbled("The server's answer is not JSON.", field=faults.ENDPOINT) from exc
 
-    def _accepted(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
+    def _accepted(
+        self, method: str, path: str, body: Any, headers: Mapping[str, str], seconds: float | None
+    ) -> httpx.Response:
         """An open response with status 200; the caller closes it."""
-        request = self._client.build_request(method, path, json=body)
-        response = self._send(request)
+        timeouts = self._timeouts if seconds is None else {**self._timeouts, "read": seconds}
+        content, sent = None, {**self._headers, **headers}
+        if body is not None:
+            content, sent["content-type"] = encoded(body), "application/json"
+        request = httpx.Request(
+            method,
+            self.server.url + path,
+            headers=sent,
+            content=content,
+            extensions={"timeout": timeouts},
+        )
+        try:
+            response = self._transport.handle_request(request)
+        except httpx.HTTPError as exc:
+            raise _fault(exc, begun=False) from exc
         if response.status_code == 200:
             return response
         with closing(response):
             said = _head(response, MAX_ERROR)
         raise faults.refusal(response.status_code, response.headers, said, body)
 
-    def _send(self, request: httpx.Request) -> httpx.Response:
-        try:
-            with translated():
-                return self._client.send(request, stream=True)
-        except Fault as fault:
-            if not fault.retryable:
-                raise
-        with translated():  # once more: a connection kept open may have been closed at the other end
-            return self._client.send(request, stream=True)
+
+def transport_for(connection: Connection) -> Transport:
+    """The transport to all servers of a connection, with the certificates that it names."""
+    encrypted = any(server.url.startswith("https:") for server in connection.servers)
+    context = None
+    if encrypted:
+        context = (
+            ssl.create_default_context(cadata=connection.ca)
+            if connection.ca  # then nothing else is trusted
+            else httpx.create_ssl_context(trust_env=False)
+        )
+        if connection.client_certificate:
+            load_identity(context, connection.client_certificate)
+    return Transport(context, CONNECTIONS, connection.proxy)
 
 
-def _chunks(response: httpx.Response, limit: int) -> Iterator[bytes]:
+def encoded(body: Any) -> bytes:
+    """`body` as JSON; a surrogate without its partner, which no server takes, becomes a question mark."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _chunks(response: httpx.Response, limit: int) -> Generator[bytes]:
     size = 0
-    with closing(response), translated(begun=True):
-        for chunk in response.iter_raw():
-            size += len(chunk)
-            if size > limit:
-                raise Garbled(f"The server's answer is longer than {limit >> 20} MiB.")
-            yield chunk
+    with closing(response):
+        try:
+            for chunk in _stream(response):
+                size += len(chunk)
+                if size > limit:
+                    raise Garbled(f"The server's answer is longer than {limit >> 20} MiB.")
+                yield chunk
+        except httpx.HTTPError as exc:
+            raise _fault(exc, begun=size > 0) from exc
+
+
+def _stream(response: httpx.Response) -> Iterator[bytes]:
+    """The body as the transport gives it, without the bookkeeping of httpx's client."""
+    return iter(cast("httpx.SyncByteStream", response.stream))
 
 
 def _head(response: httpx.Response, limit: int) -> bytes:
     """The first bytes of an error's body: the status alone tells the fault where the body breaks off."""
     content = b""
     try:
-        for chunk in response.iter_raw():
+        for chunk in _stream(response):
             content += chunk
             if len(content) >= limit:
                 break
     except httpx.TransportError:
         return content[:limit]
     return content[:limit]
-
-
-@contextmanager
-def translated(begun: bool = False) -> Iterator[None]:
-    """Turn httpx's exceptions into faults; `begun` says that bytes of the answer have been seen."""
-    try:
-        yield
-    except httpx.HTTPError as exc:
-        raise _fault(exc, begun) from exc
 
 
 def _fault(exc: httpx.HTTPError, begun: bool) -> Fault:
@@ -160,14 +179,9 @@ def _fault(exc: httpx.HTTPError, begun: bool) -> Fault:
             return CutOff("The answer broke off before its end.")
         case httpx.NetworkError() | httpx.RemoteProtocolError():
             return Unreachable("The server closed the connection without an answer.", field=faults.ENDPOINT)
-        case httpx.DecodingError():
-            return Garbled("The server's answer cannot be unpacked.")
-        case (
-            httpx.UnsupportedProtocol()
-            | httpx.LocalProtocolError()
-            | httpx.ProxyError()
-            | httpx.TooManyRedirects()
-        ):
+        case httpx.ProxyError():
+            return Unreachable("The proxy does not let the request through.", field=faults.PROXY)
+        case httpx.UnsupportedProtocol() | httpx.LocalProtocolError():
             return Rejected("The request cannot be sent to this address.", field=faults.ENDPOINT)
         case _:
             return Garbled("The exchange with the server failed.")

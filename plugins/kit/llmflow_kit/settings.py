@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
+import json
+import os
 import re
 import ssl
 from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from llmflow_kit.faults import Rejected
 
-PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+PEM = re.compile(r"-----BEGIN (CERTIFICATE|[A-Z ]*PRIVATE KEY)-----(.+?)-----END \1-----", re.DOTALL)
+BETWEEN = re.compile(r"[\s,]+")  # what stands between several addresses or keys in one field
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
+OURS = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "content-type"}
 
 
 class Form:
@@ -33,34 +39,78 @@ class Form:
         value = self._credentials.get(name)
         return "" if value is None else str(value).strip()
 
+    def verbatim(self, name: str) -> str:
+        r"""The field with its blanks, which may matter; `\n` stands for a line end, which one line cannot hold."""
+        return str(self._credentials.get(name) or "").replace(r"\n", "\n")
+
     def url(self, name: str) -> str:
         """An http(s) address without credentials, query or trailing slash."""
         value = self.text(name).rstrip("/")
         if why := _unfit(value):
-            self._bad(name, why)
+            self.wrong(name, why)
         return value
 
-    def secret(self, name: str) -> str:
-        """A key that fits into a header; it is never repeated in a message."""
-        value = self.text(name)
-        if not (value.isascii() and value.isprintable() and " " not in value):
-            self._bad(name, "holds characters that no key has: copy it again without blanks or line ends")
-        return value
+    def urls(self, name: str, most: int) -> list[str]:
+        """One to `most` addresses as `url` wants them, apart by commas or blanks."""
+        values = [value.rstrip("/") for value in BETWEEN.split(self.text(name)) if value] or [""]
+        for index, value in enumerate(values, 1):
+            if why := _unfit(value):
+                self.wrong(name, f"(address {index}) {why}" if len(values) > 1 else why)
+        if len(values) > most:
+            self.wrong(name, f"holds {len(values)} addresses, {most} are the most")
+        return values
+
+    def secrets(self, name: str) -> list[str]:
+        """Keys that fit into a header, apart by commas or blanks, [""] for none; never repeated in a message."""
+        values = [value for value in BETWEEN.split(self.text(name)) if value] or [""]
+        if not all(value.isascii() and value.isprintable() for value in values):
+            self.wrong(name, "holds characters that no key has: copy it again")
+        return values
 
     def certificates(self, name: str) -> str:
         """CA certificates as PEM text, mended where a one-line input has swallowed the line ends."""
         value = self.text(name)
         if not value:
             return ""
-        bodies = ["".join(body.split()) for body in PEM.findall(value)]
-        pem = "".join(
-            f"-----BEGIN CERTIFICATE-----\n{_wrapped(b)}\n-----END CERTIFICATE-----\n" for b in bodies
-        )
+        pem = _pem(value, private=False)
         try:
             ssl.create_default_context(cadata=pem or "none")
         except (ssl.SSLError, ValueError):
-            self._bad(name, "is not a certificate: paste PEM text from -----BEGIN to END CERTIFICATE-----")
+            self.wrong(name, "is not a certificate: paste PEM text from -----BEGIN to END CERTIFICATE-----")
         return pem
+
+    def client_certificate(self, name: str) -> str:
+        """A certificate chain and its private key as PEM text, mended likewise, "" for none."""
+        value = self.text(name)
+        if not value:
+            return ""
+        pem = _pem(value, private=False) + _pem(value, private=True)
+        try:
+            load_identity(ssl.create_default_context(), pem)
+        except (ssl.SSLError, ValueError, OSError):
+            self.wrong(name, "is not a certificate with its unencrypted private key: paste both as PEM text")
+        return pem
+
+    def headers(self, name: str) -> tuple[tuple[str, str], ...]:
+        """HTTP headers out of a JSON object of names and values."""
+        found = self.json_object(name)
+        for header, value in found.items():
+            if not HEADER_NAME.fullmatch(header) or header.lower() in OURS:
+                self.wrong(name, f"holds {header[:40]!r}, which is no header to set")
+            elif not isinstance(value, str) or not value.isascii() or not value.isprintable():
+                self.wrong(name, f"must give {header} one line of text")
+        return tuple((header, str(value)) for header, value in found.items())
+
+    def json_object(self, name: str) -> dict[str, Any]:
+        """A JSON object, {} where the field is empty."""
+        try:
+            found = json.loads(self.text(name) or "{}")
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            self.wrong(name, 'must be a JSON object such as {"name": "value"}')
+            return {}
+        return found
 
     def whole_number(self, name: str, low: int, high: int, default: int) -> int:
         """A whole number from `low` to `high`, `default` where the field is empty."""
@@ -68,7 +118,7 @@ class Form:
         if not value:
             return default
         if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
-            self._bad(name, f"must be a whole number from {low} to {high}")
+            self.wrong(name, f"must be a whole number from {low} to {high}")
             return default
         return int(value)
 
@@ -76,11 +126,36 @@ class Form:
         """One of `options`, `default` where the field is empty."""
         value = self.text(name) or default
         if value not in options:
-            self._bad(name, f"must be one of {', '.join(options)}")
+            self.wrong(name, f"must be one of {', '.join(options)}")
         return value
 
-    def _bad(self, name: str, what: str) -> None:
+    def wrong(self, name: str, what: str) -> None:
+        """Remember that a field cannot be used, and why: the end of a sentence that begins with its label."""
         self._wrong.append((name, what))
+
+
+def load_identity(context: ssl.SSLContext, pem: str) -> None:
+    """Let `context` show a client certificate; raises ssl.SSLError or OSError. The key touches no disk."""
+    file = os.memfd_create("identity")
+    try:
+        os.write(file, pem.encode())
+        context.load_cert_chain(f"/proc/self/fd/{file}", password=_no_password)
+    finally:
+        os.close(file)
+
+
+def _no_password() -> str:
+    raise ValueError("an encrypted key would make OpenSSL ask on the terminal")
+
+
+def _pem(text: str, *, private: bool) -> str:
+    """The certificates, or the private keys, in a text, with their line ends."""
+    found = ((kind, "".join(body.split())) for kind, body in PEM.findall(text))
+    return "".join(
+        f"-----BEGIN {kind}-----\n{_wrapped(body)}\n-----END {kind}-----\n"
+        for kind, body in found
+        if (kind != "CERTIFICATE") is private
+    )
 
 
 def _unfit(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Server-sent events: the bytes of a response in, the data of each event out.
+"""Server-sent events: the bytes of a response in, the data of the events that came together out.
 
 Lines end with LF, CRLF or CR; comments and other fields are skipped; bytes are decoded by whole lines, so
 that a character split between two chunks stays whole. An event that no empty line closes is dropped.
@@ -17,34 +17,48 @@ MAX_EVENT = 2 << 20  # bytes; a longer line or event is refused, so that no serv
 LINE_END = re.compile(rb"\r\n|\n|\r(?=[^\n])")  # a CR at the very end may yet turn out to be a CRLF
 
 
-def events(chunks: Iterable[bytes], limit: int = MAX_EVENT) -> Iterator[str]:
-    """Yield the data of each event, its lines joined by LF; raises Garbled for what is no event stream."""
+def batches(chunks: Iterable[bytes], limit: int = MAX_EVENT) -> Iterator[list[str]]:
+    """Yield the data of the events that each chunk completes, an event's lines joined by LF.
+
+    Raises Garbled for what is no event stream; the events before it in the same chunk are yielded first.
+    """
+    rest = bytearray()
     data: list[str] = []
     size = 0
-    for line in _lines(chunks, limit):
-        if not line:
-            if data:
-                yield "\n".join(data)
-            data, size = [], 0
-        elif line.startswith(b"data:"):
-            size += len(line)
-            if size > limit:
-                raise Garbled(f"The server sent an event of more than {limit >> 20} MiB.")
-            data.append(_text(line[5:].removeprefix(b" ")))
-
-
-def _lines(chunks: Iterable[bytes], limit: int) -> Iterator[bytes]:
-    rest = b""
     for chunk in chunks:
-        *lines, rest = LINE_END.split(rest + chunk)
-        yield from lines
-        if len(rest) > limit:
-            raise Garbled(f"The server sent a line of more than {limit >> 20} MiB.")
-    if rest.endswith(b"\r"):
-        yield rest[:-1]
+        rest += chunk
+        if b"\n" not in chunk and b"\r" not in rest:  # a long line is looked at once, not at every chunk
+            _bound(len(rest), limit, "a line")
+            continue
+        *lines, rest = map(bytearray, LINE_END.split(rest))
+        events: list[str] = []
+        try:
+            for line in lines:
+                if not line:
+                    if data:
+                        events.append("\n".join(data))
+                    data, size = [], 0
+                elif line.startswith(b"data:"):
+                    size += len(line)
+                    _bound(size, limit, "an event")
+                    data.append(_text(line[5:].removeprefix(b" ")))
+            _bound(len(rest), limit, "a line")
+        except Garbled:
+            if events:
+                yield events
+            raise
+        if events:
+            yield events
+    if rest == b"\r" and data:  # the empty line that closes the last event
+        yield ["\n".join(data)]
 
 
-def _text(line: bytes) -> str:
+def _bound(size: int, limit: int, what: str) -> None:
+    if size > limit:
+        raise Garbled(f"The server sent {what} of more than {limit >> 20} MiB.")
+
+
+def _text(line: bytearray) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as exc:

@@ -1,44 +1,78 @@
-"""The form of provider/vllm.yaml as one frozen object."""
+"""The form of provider/vllm.yaml, as far as text generation reads it, as one frozen object."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from llmflow_kit import connection
+from llmflow_kit.connection import Connection
 from llmflow_kit.settings import Form
 
-LABELS = {  # as in provider/vllm.yaml; a test compares them
-    "endpoint_url": "Server address / 서버 주소",
-    "api_key": "API key / API 키",
-    "ca_certificate": "CA certificate (PEM) / CA 인증서 (PEM)",
+LABELS: Mapping[str, str] = {  # as in provider/vllm.yaml; a test compares them
+    **connection.LABELS,
+    "mode": "Completion mode / 생성 방식",
     "context_size": "Context size in tokens / 컨텍스트 길이 (토큰)",
     "tool_calling": "Tool calling / 도구 호출",
-    "timeout": "Timeout in seconds / 제한 시간 (초)",
+    "vision": "Images / 이미지 입력",
+    "chat_template_kwargs": "Chat template arguments (JSON) / 채팅 템플릿 인자 (JSON)",
+    "cache_scope": "Prompt cache is shared by / 프롬프트 캐시 공유 범위",
+    "cache_secret": "Prompt cache secret / 프롬프트 캐시 비밀값",
 }
+CHOICES = ("auto", "on", "off")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One vLLM server, as an app builder described it."""
+    """vLLM servers of one model, as an app builder described them."""
 
-    server: str  # without /v1: /tokenize lives beside it, not under it
-    key: str = field(default="", repr=False)
-    ca: str = field(default="", repr=False)  # PEM text; "" trusts the public CAs
+    connection: Connection
+    chat: bool = True  # False: plain completions, for models without a chat template
     context_size: int = 0  # tokens; 0 asks the server
-    tools: bool = True
-    timeout: int = 300  # seconds without a byte
+    tools: str = "auto"  # of CHOICES; "auto" tries it out
+    vision: str = "auto"
+    template: str = "{}"  # JSON text of what each request gives the chat template
+    cache_scope: str = "everyone"
+    cache_secret: str = field(default="", repr=False)
+
+    @property
+    def template_arguments(self) -> dict[str, Any]:
+        """What each request gives the chat template."""
+        found: dict[str, Any] = json.loads(self.template)
+        return found
+
+    def cache_salt(self, app: str | None, user: str | None) -> str | None:
+        """vLLM's `cache_salt`: equal for those who may share cached prompts, "None" shares with everyone.
+
+        It is a keyed digest, so that nobody who lacks the secret can probe what others have asked.
+        """
+        if self.cache_scope == "everyone":
+            return None
+        within = {"workspace": "", "app": app or "", "user": user or ""}[self.cache_scope]
+        told = f"{self.cache_scope}\0{within}".encode()
+        return hmac.new(self.cache_secret.encode(), told, hashlib.sha256).hexdigest()
 
 
 def parse(credentials: Mapping[str, object]) -> Settings:
     """The settings that a form holds; raises Rejected naming every field that cannot be used."""
     form = Form(credentials, LABELS)
     settings = Settings(
-        server=form.url("endpoint_url").removesuffix("/v1"),
-        key=form.secret("api_key"),
-        ca=form.certificates("ca_certificate"),
+        connection=connection.connection(form, suffix="/v1"),  # /tokenize lives beside /v1, not under it
+        chat=form.choice("mode", ("chat", "completion"), default="chat") == "chat",
         context_size=form.whole_number("context_size", 1, 10_000_000, default=0),
-        tools=form.choice("tool_calling", ("on", "off"), default="on") == "on",
-        timeout=form.whole_number("timeout", 1, 3600, default=300),
+        tools=form.choice("tool_calling", CHOICES, default="auto"),
+        vision=form.choice("vision", CHOICES, default="auto"),
+        template=json.dumps(form.json_object("chat_template_kwargs"), sort_keys=True),
+        cache_scope=form.choice("cache_scope", ("everyone", "workspace", "app", "user"), default="everyone"),
+        cache_secret=form.text("cache_secret"),
     )
+    if settings.cache_scope != "everyone" and not settings.cache_secret:
+        form.wrong(
+            "cache_secret", "is empty: without a secret of its own the cache would be shared after all"
+        )
     form.done()
     return settings

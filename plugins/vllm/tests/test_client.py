@@ -9,29 +9,34 @@ from typing import Any
 
 import httpx
 import pytest
+from llmflow_kit.connection import Connection, Server
 from llmflow_kit.faults import Garbled, NotServed, Rejected
-from llmflow_vllm import schema, settings, stream
-from llmflow_vllm.client import REMEMBERED, Vllm, estimate
+from llmflow_vllm import schema, settings
+from llmflow_vllm.client import Vllm, estimate
+from llmflow_vllm.discovery import REMEMBERED, UNKNOWN_SIZE, Model
 from llmflow_vllm.settings import Settings
 from ruamel.yaml import YAML
 
-MODELS = {"data": [{"id": "m", "max_model_len": 2048}, {"id": "adapter"}]}
+MODELS = {"data": [{"id": "m", "max_model_len": 2048}, {"id": "adapter", "parent": "m"}]}
 REQUEST = {"model": "m", "messages": [{"role": "user", "content": "안녕"}]}
 
 
-class Server:
-    """Answers by path, remembers what it was asked."""
+class Site:
+    """Answers by path, remembers what it was asked; an answer that is a number is a status."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = {"/v1/models": MODELS, **{f"/{name}": answer for name, answer in answers.items()}}
         self.asked: list[str] = []
 
     def client(self, clock: Callable[[], float] = lambda: 0.0, **form: Any) -> Vllm:
-        return Vllm(Settings("http://vllm", **form), httpx.MockTransport(self._answer), clock)
+        chosen = Settings(Connection((Server("http://vllm"),)), **form)
+        return Vllm(chosen, httpx.MockTransport(self._answer), clock, lambda _: None)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request.url.path)
         answer = self.answers.get(request.url.path, 404)
+        if callable(answer):
+            answer = answer(json.loads(request.read()))
         status, body = (answer, {"detail": "x"}) if isinstance(answer, int) else (200, answer)
         return httpx.Response(status, stream=httpx.ByteStream(json.dumps(body).encode()))
 
@@ -47,87 +52,125 @@ def test_the_form_of_the_yaml_is_the_form_that_is_read() -> None:
     "url", ["http://vllm:8000", "http://vllm:8000/", "http://vllm:8000/v1", "http://vllm:8000/v1/"]
 )
 def test_the_address_with_and_without_v1(url: str) -> None:
-    assert settings.parse({"endpoint_url": url}) == Settings("http://vllm:8000")
+    assert settings.parse({"endpoint_url": url}).connection.servers == (Server("http://vllm:8000"),)
 
 
-def test_a_key_is_in_no_repr() -> None:
-    assert "secret" not in repr(Settings("http://vllm", key="secret"))
-
-
-def test_a_size_is_asked_once_in_a_while() -> None:
-    now, server = [0.0], Server()
-    client = server.client(lambda: now[0])
-    assert [client.size("m"), client.size("m")] == [2048, 2048]
-    assert len(server.asked) == 1
+def test_a_model_is_read_once_in_a_while() -> None:
+    now, site = [0.0], Site()
+    discovery = site.client(lambda: now[0], tools="on").discovery
+    assert [discovery.model("m").context_size for _ in range(3)] == [2048] * 3
+    assert site.asked.count("/v1/models") == 1
     now[0] = REMEMBERED + 1
-    assert client.size("m") == 2048
-    assert len(server.asked) == 2
+    assert discovery.model("m").context_size == 2048
+    assert site.asked.count("/v1/models") == 2
+
+
+def test_a_model_is_read_anew_when_its_server_was_lost() -> None:
+    site = Site()
+    client = site.client(tools="on", vision="off")
+    assert client.discovery.model("m").context_size == 2048
+    site.answers["/v1/models"] = {"data": [{"id": "m", "max_model_len": 4096}]}
+    assert client.discovery.model("m").context_size == 2048
+    site.answers["/tokenize"] = 500
+    client.count_tokens(REQUEST)
+    assert client.discovery.model("m").context_size == 4096
+
+
+def test_adapters_belong_to_their_model_and_have_its_size() -> None:
+    discovery = Site().client(tools="on", vision="off").discovery
+    assert discovery.model("m").adapters == ("adapter",)
+    assert discovery.model("adapter").context_size == 2048
 
 
 def test_a_size_that_nobody_knows() -> None:
-    assert Server().client().size("adapter") == schema.UNKNOWN_SIZE
-    assert Server(**{"v1/models": 503}).client().size("m") == schema.UNKNOWN_SIZE
+    alone = {"data": [{"id": "m", "max_model_len": None}]}
+    assert Site(**{"v1/models": alone}).client().discovery.model("m").context_size == UNKNOWN_SIZE
+    assert Site(**{"v1/models": 503}).client().discovery.model("m").context_size == UNKNOWN_SIZE
 
 
-def test_a_size_in_the_form_is_not_asked() -> None:
-    server = Server()
-    assert server.client(context_size=99).size("m") == 99
-    assert server.asked == []
+def test_a_size_in_the_form_comes_first() -> None:
+    assert Site().client(context_size=99).discovery.model("m").context_size == 99
+
+
+@pytest.mark.parametrize(
+    ("chosen", "able", "shown"),
+    [("auto", True, True), ("auto", False, False), ("on", False, True), ("off", True, False)],
+)
+def test_what_a_server_can_is_tried_out(chosen: str, able: bool, shown: bool) -> None:
+    answer = {"choices": []} if able else 400
+    site = Site(**{"v1/chat/completions": answer})
+    model = site.client(tools=chosen, vision=chosen).discovery.model("m")
+    assert (model.tools, model.vision) == (shown, shown)
+    assert ("/v1/chat/completions" in site.asked) is (chosen == "auto")
+
+
+def test_a_form_that_says_more_than_the_server_can() -> None:
+    discovery = Site(**{"v1/chat/completions": 400}).client(tools="on").discovery
+    with pytest.raises(Rejected) as fault:
+        discovery.require("m")
+    assert fault.value.field == "tool_calling"
+
+
+def test_a_version() -> None:
+    assert Site(version={"version": "0.32.0"}).client().discovery.version() == "0.32.0"
+    assert Site().client().discovery.version() == ""
 
 
 def test_a_model_that_is_not_served_is_told_with_those_that_are() -> None:
     with pytest.raises(NotServed, match="It serves: m, adapter"):
-        Server().client().check("other")
+        Site().client().check("other")
 
 
 @pytest.mark.parametrize("body", [[], {}, {"data": "x"}, "x"])
 def test_a_list_of_models_that_makes_no_sense(body: Any) -> None:
     with pytest.raises(Garbled):
-        Server(**{"v1/models": body}).client().served()
+        Site(**{"v1/models": body}).client().discovery.served()
 
 
 def test_tokens_are_counted_by_the_server() -> None:
-    assert Server(tokenize={"count": 42}).client().count_tokens(REQUEST) == 42
+    assert Site(tokenize={"count": 42}).client().count_tokens(REQUEST) == 42
 
 
 def test_a_gateway_without_tokenize_is_asked_once() -> None:
-    server = Server()
-    client = server.client()
+    site = Site()
+    client = site.client()
     assert client.count_tokens(REQUEST) == client.count_tokens(REQUEST) == estimate(REQUEST)
-    assert server.asked == ["/tokenize"]
+    assert site.asked == ["/tokenize"]
 
 
 @pytest.mark.parametrize("answer", [503, [], {"count": None}])
 def test_an_estimate_is_better_than_nothing(answer: Any) -> None:
-    client = Server(tokenize=answer).client()
+    client = Site(tokenize=answer).client()
     assert client.count_tokens(REQUEST) == estimate(REQUEST) > 0
 
 
-@pytest.mark.parametrize("body", [None, [], {}, {"choices": []}, {"choices": [1]}])
-def test_whole_answers_that_make_no_sense(body: Any) -> None:
-    with pytest.raises(Garbled):
-        stream.answer(body)
+def test_a_prompt_is_counted_once() -> None:
+    site = Site(tokenize={"count": 42})
+    client = site.client()
+    assert client.count_tokens(REQUEST) == client.count_tokens({**REQUEST, "temperature": 1}) == 42
+    assert site.asked == ["/tokenize"]
 
 
-def test_a_whole_answer_with_thoughts_and_a_call() -> None:
-    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    message = {"content": None, "reasoning": "음", "reasoning_content": "음", "tool_calls": [call]}
-    piece = stream.answer({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
-    assert piece.text == "<think>\n음\n</think>\n\n"
-    assert piece.tool_calls == (stream.ToolCall("a", "f", "{}"),)
-    assert (piece.finish, piece.usage) == ("tool_calls", None)
+@pytest.mark.parametrize("scope", ["workspace", "app", "user"])
+def test_cached_prompts_are_shared_within_a_scope(scope: str) -> None:
+    chosen = settings.parse({"endpoint_url": "http://vllm", "cache_scope": scope, "cache_secret": "s"})
+    other = settings.parse({"endpoint_url": "http://vllm", "cache_scope": scope, "cache_secret": "t"})
+    salt = chosen.cache_salt("app", "user")
+    assert salt == chosen.cache_salt("app", "user")
+    assert salt != other.cache_salt("app", "user")
+    assert (salt == chosen.cache_salt("app", "other")) is (scope != "user")
+    assert (salt == chosen.cache_salt("other", "user")) is (scope != "app")
+
+
+def test_a_scope_needs_a_secret() -> None:
+    with pytest.raises(Rejected, match="without a secret"):
+        settings.parse({"endpoint_url": "http://vllm", "cache_scope": "app"})
+    assert settings.parse({"endpoint_url": "http://vllm"}).cache_salt("a", "u") is None
 
 
 def test_tools_off_are_no_feature() -> None:
-    assert "tool-call" in schema.entity("m", 10, tools=True)["features"]
-    assert "tool-call" not in schema.entity("m", 10, tools=False)["features"]
-
-
-def test_every_default_is_within_its_bounds() -> None:
-    for size in (1, 100, 1_000_000):
-        for rule in schema.parameters(size):
-            if rule.get("default") is not None:
-                assert rule["min"] <= rule["default"] <= rule["max"]
+    assert "tool-call" in schema.entity(Model("m", tools=True), chat=True)["features"]
+    assert "tool-call" not in schema.entity(Model("m", tools=False), chat=True)["features"]
 
 
 def test_a_form_with_several_faults_says_all() -> None:

@@ -21,14 +21,19 @@ class Word(Enum):
     TOOL = "tool"
     TEXT = "text"
     IMAGE = "image"
+    AUDIO = "audio"
+    VIDEO = "video"
+    DOCUMENT = "document"
+    HIGH = "high"
 
 
 def said(role: Word, content: Any, **more: Any) -> SimpleNamespace:
     return SimpleNamespace(role=role, content=content, **more)
 
 
-def part(kind: Word, data: str) -> SimpleNamespace:
-    return SimpleNamespace(type=kind, data=data)
+def part(kind: Word, data: str = "", **more: Any) -> SimpleNamespace:
+    fields = {"base64_data": "", "url": "", "format": "", "mime_type": ""}
+    return SimpleNamespace(**{**fields, "type": kind, "data": data, **more})
 
 
 @pytest.mark.parametrize(
@@ -64,47 +69,85 @@ def test_tool_calls_go_back_as_they_came() -> None:
     ]
 
 
-def test_pictures_are_refused() -> None:
-    with pytest.raises(Rejected, match="image"):
-        messages.message(said(Word.USER, [part(Word.IMAGE, "data:…")]))
-
-
-def test_only_known_parameters_are_sent() -> None:
-    request = messages.chat_request(
-        "m", [], {"temperature": 0.0, "seed": None, "unknown": 1, "response_format": "text"}
-    )
-    assert request == {"model": "m", "messages": [], "temperature": 0.0}
-
-
-def test_tools_stop_words_and_user() -> None:
-    tool = SimpleNamespace(name="f", description="d", parameters={"type": "object"})
-    request = messages.chat_request("m", [], {}, [tool], ["끝"], "u")
-    function = {"name": "f", "description": "d", "parameters": {"type": "object"}}
-    assert request["tools"] == [{"type": "function", "function": function}]
-    assert (request["stop"], request["user"]) == (["끝"], "u")
-
-
 @pytest.mark.parametrize(
-    ("parameters", "expected"),
+    ("given", "sent"),
     [
-        ({}, None),
-        ({"response_format": "text"}, None),
-        ({"response_format": "json_object"}, {"type": "json_object"}),
         (
-            {"response_format": "json_schema", "json_schema": '{"type": "object"}'},
-            {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}},
+            part(Word.IMAGE, base64_data="AAA", mime_type="image/png", detail=Word.HIGH),
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAA", "detail": "high"}},
         ),
         (
-            {"response_format": "json_schema", "json_schema": '{"name": "n", "schema": {}, "strict": true}'},
-            {"type": "json_schema", "json_schema": {"name": "n", "schema": {}, "strict": True}},
+            part(Word.IMAGE, url="http://dify/f.png"),
+            {"type": "image_url", "image_url": {"url": "http://dify/f.png"}},
+        ),
+        (
+            part(Word.AUDIO, base64_data="AAA", format="wav", mime_type="audio/wav"),
+            {"type": "input_audio", "input_audio": {"data": "AAA", "format": "wav"}},
+        ),
+        (
+            part(Word.AUDIO, url="http://dify/f.wav"),
+            {"type": "audio_url", "audio_url": {"url": "http://dify/f.wav"}},
+        ),
+        (
+            part(Word.VIDEO, base64_data="AAA", mime_type="video/mp4"),
+            {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAA"}},
         ),
     ],
 )
-def test_response_format(parameters: dict[str, Any], expected: dict[str, Any] | None) -> None:
-    assert messages.response_format(parameters) == expected
+def test_what_a_user_shows(given: SimpleNamespace, sent: dict[str, Any]) -> None:
+    message = messages.message(said(Word.USER, [part(Word.TEXT, "보세요"), given]))
+    assert message["content"] == [{"type": "text", "text": "보세요"}, sent]
 
 
-@pytest.mark.parametrize("schema", [None, "", "{", "[]"])
-def test_schemas_that_are_none(schema: str | None) -> None:
-    with pytest.raises(Rejected, match="json_schema"):
-        messages.response_format({"response_format": "json_schema", "json_schema": schema})
+def test_documents_are_refused() -> None:
+    with pytest.raises(Rejected, match="document"):
+        messages.message(said(Word.USER, [part(Word.DOCUMENT)]))
+
+
+def test_only_users_show_pictures() -> None:
+    with pytest.raises(Rejected, match="image"):
+        messages.message(said(Word.SYSTEM, [part(Word.IMAGE)]))
+
+
+def tool(name: str) -> SimpleNamespace:
+    return SimpleNamespace(name=name, description="d", parameters={"type": "object"})
+
+
+def test_tools_and_stop_words() -> None:
+    request = messages.chat_request("m", [], {}, [tool("f")], ["끝"])
+    function = {"name": "f", "description": "d", "parameters": {"type": "object"}}
+    assert request["tools"] == [{"type": "function", "function": function}]
+    assert request["stop"] == ["끝"]
+    assert "tool_choice" not in request
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"),
+    [
+        ("none", "none"),
+        ("required", "required"),
+        ("f", {"type": "function", "function": {"name": "f"}}),
+    ],
+)
+def test_how_freely_tools_are_called(choice: str, sent: Any) -> None:
+    values = {"tool_choice": choice, "strict_tools": True, "parallel_tool_calls": False}
+    request = messages.chat_request("m", [], values, [tool("f")])
+    assert request["tool_choice"] == sent
+    assert request["tools"][0]["function"]["strict"] is True
+    assert request["parallel_tool_calls"] is False
+
+
+def test_a_choice_of_no_tool() -> None:
+    with pytest.raises(Rejected, match="auto, none, required, f"):
+        messages.chat_request("m", [], {"tool_choice": "g"}, [tool("f")])
+    assert "tool_choice" not in messages.chat_request("m", [], {"tool_choice": "required"})
+
+
+def test_an_adapter_takes_the_models_place() -> None:
+    assert messages.chat_request("m", [], {"lora": "legal-ko"})["model"] == "legal-ko"
+
+
+def test_a_plain_completion() -> None:
+    prompts = [said(Word.SYSTEM, "규칙"), said(Word.USER, [part(Word.TEXT, "질문")])]
+    request = messages.completion_request("m", prompts, {"logprobs": True, "top_logprobs": 3}, ["끝"])
+    assert request == {"model": "m", "prompt": "규칙\n질문", "logprobs": 3, "stop": ["끝"]}

@@ -24,7 +24,7 @@ def server(tmp_path: Path) -> Iterator[FakeVllm]:
 def names(form: dict[str, str]) -> list[str]:
     client = Vllm(settings.parse({"api_key": KEY, **form}))
     try:
-        return [served.name for served in client.served()]
+        return [served.name for served in client.discovery.served()]
     finally:
         client.close()
 
@@ -51,3 +51,12 @@ def test_a_server_without_tls() -> None:
     with fake_vllm() as plain, pytest.raises(Unreachable, match="does not speak TLS") as fault:
         names({"endpoint_url": plain.url.replace("http:", "https:"), "ca_certificate": CA})
     assert fault.value.field == "endpoint_url"
+
+
+def test_a_server_that_asks_clients_for_a_certificate(tmp_path: Path) -> None:
+    client_ca, client_key = pki.authority()
+    with fake_vllm(tls=pki.server(tmp_path, CA_KEY, clients=client_ca)) as asking:
+        form = {"endpoint_url": asking.url, "ca_certificate": CA}
+        assert names({**form, "client_certificate": pki.identity(client_ca, client_key)}) == [MODEL]
+        with pytest.raises(Unreachable):
+            names(form)

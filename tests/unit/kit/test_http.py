@@ -1,4 +1,4 @@
-"""Every failure of the HTTP library is a fault, and only harmless ones are tried again."""
+"""Every failure of the HTTP library is a fault; nothing is asked twice here."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 from llmflow_kit import faults
+from llmflow_kit.connection import Connection, Server
 from llmflow_kit.faults import CutOff, Fault, Garbled, Rejected, TimedOut, Unauthorised, Unreachable
-from llmflow_kit.http import MAX_BODY, Http, translated
+from llmflow_kit.http import MAX_BODY, Http
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -20,7 +21,8 @@ def reply(status: int, content: bytes = b"") -> httpx.Response:
 
 
 def http(handler: Handler, key: str = "k") -> Http:
-    return Http("http://engine", key=key, transport=httpx.MockTransport(handler))
+    server = Server("http://engine", key)
+    return Http(server, Connection((server,)), httpx.MockTransport(handler))
 
 
 def test_json_goes_there_and_back() -> None:
@@ -44,50 +46,14 @@ def test_no_key_means_no_header() -> None:
     assert http(answer, key="").get("/") == []
 
 
-@pytest.mark.parametrize(
-    "raised", [httpx.ConnectError("x"), httpx.ReadError("x"), httpx.RemoteProtocolError("x")]
-)
-def test_a_connection_broken_before_the_answer_is_tried_once_more(raised: httpx.TransportError) -> None:
-    left = [raised]
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        if left:
-            raise left.pop()
-        return reply(200, b'"well"')
-
-    assert http(answer).get("/") == "well"
-
-
-@pytest.mark.parametrize(
-    "raised", [httpx.ReadTimeout("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x")]
-)
-def test_slowness_is_not_tried_again(raised: httpx.TransportError) -> None:
-    calls = []
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        calls.append(1)
-        raise raised
-
-    with pytest.raises(Fault):
-        http(answer).get("/")
-    assert len(calls) == 1
-
-
-def test_an_answer_that_breaks_off_is_not_tried_again() -> None:
-    calls = []
-
+def test_an_answer_that_breaks_off() -> None:
     class Broken(httpx.SyncByteStream):
         def __iter__(self):  # type: ignore[no-untyped-def]  # as httpx declares it
             yield b"{"
             raise httpx.ReadError("gone")
 
-    def answer(_: httpx.Request) -> httpx.Response:
-        calls.append(1)
-        return httpx.Response(200, stream=Broken())
-
     with pytest.raises(CutOff):
-        http(answer).get("/")
-    assert len(calls) == 1
+        http(lambda _: httpx.Response(200, stream=Broken())).get("/")
 
 
 def test_an_endless_answer_is_cut() -> None:
@@ -126,8 +92,18 @@ EXCEPTIONS = sorted(
 @pytest.mark.parametrize("type_", EXCEPTIONS, ids=lambda type_: type_.__name__)
 @pytest.mark.parametrize("begun", [False, True])
 def test_every_exception_of_the_library_is_a_fault(type_: type[httpx.HTTPError], begun: bool) -> None:
-    with pytest.raises(Fault) as fault, translated(begun):
+    class Breaking(httpx.SyncByteStream):
+        def __iter__(self):  # type: ignore[no-untyped-def]  # as httpx declares it
+            yield b"{"
+            raise type_("secret words of the library")
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        if begun:
+            return httpx.Response(200, stream=Breaking())
         raise type_("secret words of the library")
+
+    with pytest.raises(Fault) as fault:
+        http(answer).get("/")
     assert "secret" not in fault.value.text
 
 
@@ -142,8 +118,12 @@ def test_every_exception_of_the_library_is_a_fault(type_: type[httpx.HTTPError],
 def test_a_failed_connection_names_the_field(cause: Exception, field: str) -> None:
     if isinstance(cause, ssl.SSLCertVerificationError):
         cause.verify_message = "self-signed certificate"
-    with pytest.raises(Unreachable) as fault, translated():
+
+    def answer(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("x") from cause
+
+    with pytest.raises(Unreachable) as fault:
+        http(answer).get("/")
     assert fault.value.field == field
 
 
@@ -151,6 +131,8 @@ def test_a_failed_connection_names_the_field(cause: Exception, field: str) -> No
     ("status", "type_"),
     [
         (401, Unauthorised),
+        (408, TimedOut),
+        (424, Unreachable),
         (403, Unauthorised),
         (413, Rejected),
         (422, Rejected),
@@ -172,3 +154,46 @@ def test_a_message_that_quotes_the_request_is_not_repeated() -> None:
     assert "bank" not in faults.refusal(400, {}, body, sent).text
     named = b'{"error": {"message": "a-model-with-a-long-name takes no images"}}'
     assert "takes no images" in faults.refusal(400, {}, named, sent).text
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"error": {"message": "openai", "code": 400}}', "openai"),
+        (b'{"error": "tei", "error_type": "Validation"}', "tei"),
+        (b'{"message": "tei as openai", "type": "validation"}', "tei as openai"),
+        (b'{"detail": "Not Found"}', "Not Found"),
+        (b'{"detail": [{"loc": ["body"], "msg": "field required"}]}', "field required"),
+        (b'{"error": {}}', ""),
+        (b"[1]", ""),
+        (b"<html>", ""),
+    ],
+)
+def test_the_message_in_an_error(body: bytes, message: str) -> None:
+    assert faults.message_of(body) == message
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7.0), ("", None), ("soon", None), ("99999999", 3600.0), ("Sat, 21 Nov 2020 10:00:00 GMT", 0.0)],
+)
+def test_retry_after(header: str, seconds: float | None) -> None:
+    fault = faults.refusal(429, {"retry-after": header}, b"", None)
+    assert isinstance(fault, faults.Throttled)
+    assert fault.retry_after == seconds
+
+
+def test_every_kind_of_fault_has_an_error_of_dify() -> None:
+    kinds = [kind for kinds in faults.by_dify_error().values() for kind in kinds]
+    assert sorted(kinds, key=str) == sorted(Fault.__subclasses__(), key=str)
+
+
+def test_half_a_surrogate_does_not_stop_a_request() -> None:
+    seen = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.read())
+        return reply(200, b"1")
+
+    http(answer).post("/", {"a": "가\ud800나"})
+    assert seen == ['{"a":"가?나"}'.encode()]

@@ -2,69 +2,36 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Generator, Iterator, Mapping
+from functools import cache
 from typing import Any
 
-from dify_plugin import LargeLanguageModel
-from dify_plugin.config.logger_format import plugin_logger_handler
+from dify_plugin import LargeLanguageModel, get_current_session
 from dify_plugin.entities.model import AIModelEntity, ParameterRule
 from dify_plugin.entities.model.llm import LLMResult, LLMResultChunk, LLMResultChunkDelta, LLMUsage
 from dify_plugin.entities.model.message import AssistantPromptMessage, PromptMessage, PromptMessageTool
-from dify_plugin.errors.model import (
-    CredentialsValidateFailedError,
-    InvokeAuthorizationError,
-    InvokeBadRequestError,
-    InvokeConnectionError,
-    InvokeError,
-    InvokeRateLimitError,
-    InvokeServerUnavailableError,
-)
-from llmflow_kit import faults
+from llmflow_kit import dify
 from llmflow_kit.faults import Fault
-from llmflow_vllm import messages, schema, settings
-from llmflow_vllm.client import Vllm, vllm
+from llmflow_kit.traces import Trace
+from llmflow_vllm import client, messages, parameters, schema, settings, stream, timing
+from llmflow_vllm.settings import Settings
 from llmflow_vllm.stream import Piece
+from llmflow_vllm.timing import Timing
 
-LARGEST = (
-    10_000_000  # tokens; while answering, the server is the judge of sizes, so that nobody asks it for them
-)
-
-log = logging.getLogger(__name__)
-log.addHandler(plugin_logger_handler)
+FREE = LLMUsage.empty_usage()
 
 
-class VllmLargeLanguageModel(LargeLanguageModel):
-    """A chat model on a vLLM server."""
+class VllmLargeLanguageModel(dify.Translated, LargeLanguageModel):
+    """A language model on vLLM servers."""
 
-    @property
-    def _invoke_error_mapping(self) -> dict[type[InvokeError], list[type[Exception]]]:
-        """What Dify makes of each fault: it tries another server after the first three kinds only."""
-        return {
-            InvokeRateLimitError: [faults.Throttled, faults.Overloaded],
-            InvokeConnectionError: [faults.Unreachable, faults.TimedOut],
-            InvokeAuthorizationError: [faults.Unauthorised],
-            InvokeBadRequestError: [faults.Rejected, faults.NotServed],
-            InvokeServerUnavailableError: [faults.CutOff, faults.Garbled],
-        }
-
-    def _transform_invoke_error(self, error: Exception) -> InvokeError:
-        """The SDK's error for `error`, with our text: the SDK would hide it or add the raw exception's."""
-        if isinstance(error, InvokeError):
-            return error
-        for kind, causes in self._invoke_error_mapping.items():
-            if isinstance(error, Fault) and isinstance(error, tuple(causes)):
-                return kind(faults.describe(error, settings.LABELS))
-        log.error("unexpected %s", type(error).__name__)
-        return InvokeError(f"The vLLM plugin failed ({type(error).__name__}); its log says more.")
+    labels = settings.LABELS
 
     def validate_credentials(self, model: str, credentials: Mapping[str, Any]) -> None:
         """Let the model say one word; raises CredentialsValidateFailedError naming the wrong field."""
         try:
-            _server(credentials).check(model)
+            client.vllm(settings.parse(credentials)).check(model)
         except Fault as fault:
-            raise CredentialsValidateFailedError(faults.describe(fault, settings.LABELS)) from fault
+            raise self.unfit(fault) from fault
 
     def _invoke(
         self,
@@ -77,27 +44,43 @@ class VllmLargeLanguageModel(LargeLanguageModel):
         stream: bool = True,
         user: str | None = None,
     ) -> LLMResult | Generator[LLMResultChunk, None, None]:
-        started = time.perf_counter()
-        server = _server(credentials)
-        request = messages.chat_request(model, prompt_messages, model_parameters, tools, stop, user)
+        watch, trace = Timing(), dify.current_trace()
+        chosen = settings.parse(credentials)
+        request = _request(chosen, model, prompt_messages, model_parameters, tools, stop)
+        session = get_current_session()
+        if salt := chosen.cache_salt(session.app_id if session else None, user):
+            request["cache_salt"] = salt
+        pieces = client.vllm(chosen).pieces(request, trace.headers())
         if stream:
-            return self._chunks(model, server.pieces(request), started)
-        piece = server.answer(request)
-        return LLMResult(model=model, message=_message(piece), usage=_usage(piece, started))
+            return self._chunks(model, pieces, watch, trace)
+        return self._whole(model, pieces, watch, trace)
 
     def _chunks(
-        self, model: str, pieces: Iterator[Piece], started: float
+        self, model: str, pieces: Iterator[Piece], watch: Timing, trace: Trace
     ) -> Generator[LLMResultChunk, None, None]:
         """The stream's chunks; the SDK translates no error that comes while it iterates, so this does."""
         try:
-            for index, piece in enumerate(pieces):
-                usage = _usage(piece, started) if piece.finish else None
+            for index, piece in enumerate(watch.over(pieces)):
+                last = piece.finish is not None
                 delta = LLMResultChunkDelta(
-                    index=index, message=_message(piece), usage=usage, finish_reason=piece.finish
+                    index=index,
+                    message=_message(piece, watch, trace),
+                    usage=_usage(piece, watch) if last else None,
+                    finish_reason=piece.finish,
                 )
-                yield LLMResultChunk(model=model, delta=delta)
+                yield LLMResultChunk(model=model, delta=delta, system_fingerprint=piece.fingerprint)
         except Exception as exc:
             raise self._transform_invoke_error(exc) from exc
+
+    def _whole(self, model: str, pieces: Iterator[Piece], watch: Timing, trace: Trace) -> LLMResult:
+        """An answer for an app that does not stream; the server streams all the same, so that silence is noticed."""
+        piece = stream.whole(watch.over(pieces))
+        return LLMResult(
+            model=model,
+            message=_message(piece, watch, trace),
+            usage=_usage(piece, watch),
+            system_fingerprint=piece.fingerprint,
+        )
 
     def get_num_tokens(
         self,
@@ -107,24 +90,41 @@ class VllmLargeLanguageModel(LargeLanguageModel):
         tools: list[PromptMessageTool] | None = None,
     ) -> int:
         """The prompt's tokens, counted by the server itself."""
-        request = messages.chat_request(model, prompt_messages, {}, tools)
-        return _server(credentials).count_tokens(request)
+        chosen = settings.parse(credentials)
+        return client.vllm(chosen).count_tokens(_request(chosen, model, prompt_messages, {}, tools))
 
     def get_customizable_model_schema(self, model: str, credentials: Mapping[str, Any]) -> AIModelEntity:
         """What Dify shows and allows for this model."""
         chosen = settings.parse(credentials)
-        return AIModelEntity(**schema.entity(model, vllm(chosen).size(model), chosen.tools))
+        known = client.vllm(chosen).discovery.model(model)
+        return AIModelEntity(**schema.entity(known, chat=chosen.chat))
 
     def get_parameter_rules(self, model: str, credentials: dict[str, Any]) -> list[ParameterRule]:  # noqa: ARG002
         """The rules that the SDK checks before each answer; made without asking the server."""
-        return [ParameterRule(**rule) for rule in schema.parameters(LARGEST)]
+        return _rules()
 
 
-def _server(credentials: Mapping[str, Any]) -> Vllm:
-    return vllm(settings.parse(credentials))
+@cache
+def _rules() -> list[ParameterRule]:
+    return [ParameterRule(**rule) for rule in parameters.rules(parameters.LARGEST)]
 
 
-def _message(piece: Piece) -> AssistantPromptMessage:
+def _request(
+    chosen: Settings,
+    model: str,
+    said: list[PromptMessage],
+    values: dict[str, Any],
+    tools: list[PromptMessageTool] | None = None,
+    stop: list[str] | None = None,
+) -> dict[str, Any]:
+    if chosen.chat:
+        return messages.chat_request(model, said, values, tools, stop, chosen.template_arguments)
+    return messages.completion_request(model, said, values, stop)
+
+
+def _message(piece: Piece, watch: Timing, trace: Trace) -> AssistantPromptMessage:
+    if piece.finish is None:
+        return AssistantPromptMessage(content=piece.text)
     calls = [
         AssistantPromptMessage.ToolCall(
             id=call.id,
@@ -135,11 +135,13 @@ def _message(piece: Piece) -> AssistantPromptMessage:
         )
         for call in piece.tool_calls
     ]
-    return AssistantPromptMessage(content=piece.text, tool_calls=calls)
+    told = timing.metadata(piece, watch, trace)
+    dify.log.info("request %s: %s", trace.request_id, timing.line(told))
+    return AssistantPromptMessage(content=piece.text, tool_calls=calls, opaque_body=told)
 
 
-def _usage(piece: Piece, started: float) -> LLMUsage:
+def _usage(piece: Piece, watch: Timing) -> LLMUsage:
     """The server's own count, free of charge; zero tokens where it did not count, rather than a guess."""
     prompt, completion = (piece.usage.prompt, piece.usage.completion) if piece.usage else (0, 0)
     counted = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-    return LLMUsage.empty_usage().model_copy(update={**counted, "latency": time.perf_counter() - started})
+    return FREE.model_copy(update={**counted, "latency": watch.total})
