@@ -43,11 +43,12 @@ check: $(READY) ## format, lint and types
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy plugins/embeddings
 
 test: check test-unit test-contract test-integration test-e2e ## every tier (first time 25 minutes, then 11)
 
 test-unit: $(READY) ## seconds: no sockets but loopback, no root
-	@$(PYTEST) tests/unit plugins/vllm/tests
+	@$(PYTEST) tests/unit plugins/vllm/tests plugins/embeddings/tests
 
 test-contract: $(READY) ## two sides that must agree: locks, playbooks, charts, packages
 	@$(PYTEST) tests/contract
@@ -61,6 +62,9 @@ test-e2e: $(READY) ## rehearsals: install, second run, kill, egress, teardown (r
 record: $(READY) ## record the demo as docs/images/demo.svg
 	@$(BIN)/python docs/record.py docs/images/demo.svg -- make demo
 
+forms: $(READY) ## draw the plugins' forms for their READMEs
+	@$(BIN)/python docs/form.py plugins/vllm plugins/embeddings
+
 bench: $(READY) ## measure ratios side by side, write docs/reference/benchmarks.md
 	@$(BIN)/python tests/bench
 
@@ -71,7 +75,9 @@ lock: $(READY) ## resolve the intent again: requirements and the bundle's lock (
 	compile --universal --python-version 3.11 runtime.in -o runtime.txt
 	compile --python-version 3.12 -c runtime.txt dev.in -o dev.txt
 	compile --python-version 3.12 -c dev.txt bootstrap.in -o bootstrap.txt
-	compile --python-version 3.12 --python-platform x86_64-manylinux_2_28 ../plugins/vllm/requirements.in -o ../plugins/vllm/requirements.txt
+	for plugin in vllm embeddings; do
+		compile --python-version 3.12 --python-platform x86_64-manylinux_2_28 ../plugins/$$plugin/requirements.in -o ../plugins/$$plugin/requirements.txt
+	done
 	cd .. && $(BIN)/llmflow bundle lock lab
 
 clean: ## remove what was built here; caches stay (make clean-cache)
@@ -80,4 +86,4 @@ clean: ## remove what was built here; caches stay (make clean-cache)
 clean-cache: ## remove the caches of fetched and built bytes
 	@rm -rf "$${LLMFLOW_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/llmflow}"
 
-.PHONY: help setup bundle demo demo-down check test test-unit test-contract test-integration test-e2e record bench lock clean clean-cache
+.PHONY: help setup bundle demo demo-down check test test-unit test-contract test-integration test-e2e record forms bench lock clean clean-cache

@@ -127,9 +127,7 @@ def test_refusals() -> None:
         headers = {"retry-after": dice.choice(("", "3", "-1", "1e9", "soon", "Sat, 99 Nov 2026"))}
         pieces = [body, b"x" * dice.choice((0, 200_000))]
         breaks = dice.random() < 0.3
-        outcome = Outcome(
-            lambda s=status, h=headers, p=pieces, b=breaks: httpx.Response(s, headers=h, stream=Body(p, b))
-        )
+        outcome = refused(status, headers, pieces, breaks)
         kind = expected.get(status, Unreachable if status >= 500 else Rejected)
         right = (NotServed, Rejected) if status == 404 else (kind,)
         assert isinstance(outcome.fault, right), (number, status, outcome.fault)
@@ -146,6 +144,10 @@ def test_answers_longer_than_anything() -> None:
 
 ERROR = {"error": {"message": f"invalid: {SECRET}", "type": "BadRequestError", "param": None, "code": 400}}
 NoneType = type(None)
+
+
+def refused(status: int, headers: dict[str, str], pieces: list[bytes], breaks: bool) -> Outcome:
+    return Outcome(lambda: httpx.Response(status, headers=headers, stream=Body(pieces, breaks)))
 
 
 def stream_of(parts: list[bytes]) -> Outcome:

@@ -24,7 +24,8 @@ from llmflow_bundle.errors import BundleError
 from llmflow_bundle.report import Recording
 from llmflow_runner import archive, call, check, environment, pack, sign
 from llmflow_runner.daemon import Plugin, PluginError
-from support.fake_vllm import ANSWER, KEY, MODEL, Behaviour, fake_vllm
+from support import pki
+from support.fake_vllm import ANSWER, KEY, MODEL, Behaviour, fake_vllm, unused_url
 from support.servers import Case, cases, form, serving
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "vllm"
@@ -129,6 +130,37 @@ def test_parameters_and_stop_words_reach_the_server(plugin: Plugin) -> None:
     assert (sent["temperature"], sent["max_tokens"], sent["stop"]) == (0.2, 7, ["끝"])
     assert sent["stream_options"] == {"include_usage": True}
     assert "unknown" not in sent
+
+
+def test_another_server_takes_over(plugin: Plugin) -> None:
+    with fake_vllm(Behaviour(status=503)) as full, fake_vllm() as free:
+        urls = f"{unused_url()}, {full.url}/v1, {free.url}"
+        for _ in range(3):
+            chunks = list(plugin.ask(_invoke({"endpoint_url": urls, "api_key": KEY})))
+            assert "".join(map(call.text_of, chunks)) == ANSWER
+    assert len(free.requests) == 3
+    assert len(full.requests) == 1  # it is left alone for a while
+
+
+def test_over_tls_with_certificates_of_both_sides(plugin: Plugin, tmp_path: Path) -> None:
+    ca, ca_key = pki.authority()
+    clients, client_key = pki.authority()
+    with fake_vllm(tls=pki.server(tmp_path, ca_key, clients)) as server:
+        form = {"endpoint_url": server.url, "api_key": KEY, "ca_certificate": ca}
+        form["client_certificate"] = pki.identity(clients, client_key)
+        for _ in range(3):
+            assert "".join(map(call.text_of, plugin.ask(_invoke(form)))) == ANSWER
+
+
+def test_a_request_is_known_by_its_message(plugin: Plugin) -> None:
+    with fake_vllm() as server:
+        form = {"endpoint_url": server.url, "api_key": KEY, "extra_headers": '{"x-team": "search"}'}
+        *_, last = plugin.ask(_invoke(form), message_id="0d9e2f00-4b63-4722-880f-cdf667035ced")
+    sent, told = server.headers[0], last["delta"]["message"]["opaque_body"]["llmflow"]
+    assert sent["traceparent"].split("-")[1] == told["trace_id"] == "0d9e2f004b634722880fcdf667035ced"
+    assert sent["x-request-id"] == told["request_id"]
+    assert sent["x-team"] == "search"
+    assert any(told["request_id"] in line for line in plugin.logs)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ class FakeVllm:
     url: str
     requests: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)  # of the chat requests
 
 
 @contextmanager
@@ -133,6 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(404, {"detail": "Not Found"})
         elif self._authorised():
             self.fake.requests.append(request)
+            self.fake.headers.append({name.lower(): value for name, value in self.headers.items()})
             self._chat(request)
 
     def _chat(self, request: Mapping[str, Any]) -> None:

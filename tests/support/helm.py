@@ -50,7 +50,7 @@ def _built(scratch: Path) -> Path | None:
     return helm
 
 
-def render(helm: Path, chart: Path, values: str, release: str = "vllm") -> list[dict[str, Any]]:
+def render(helm: Path, chart: Path, values: str, release: str) -> list[dict[str, Any]]:
     """The chart's objects with YAML `values`, in the namespace of organs; raises Refused."""
     command = [str(helm), "template", release, str(chart), "--namespace=llmflow", "--values=-"]
     done = subprocess.run(command, input=values, capture_output=True, text=True, check=False)

@@ -10,10 +10,12 @@ from typing import Any
 
 import httpx
 from llmflow_bundle.report import Recording
+from llmflow_installer.engines import ENGINES
 from llmflow_installer.facts import UnansweredError
 from llmflow_installer.inventory import Host
 from llmflow_installer.site import Site
 from llmflow_installer.supplies import OrganSupply, Supplies
+from llmflow_installer.verify import ALIKE, RIGHT
 from llmflow_installer.work import InstallOrder
 from llmflow_installer.world import FakeAnsible, World
 
@@ -39,7 +41,7 @@ class FakeHosts:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     errors: dict[str, UnansweredError] = field(default_factory=dict)
 
-    def __call__(self, site: Site, host: Host) -> tuple[str, float, float]:  # noqa: ARG002 - the protocol's
+    def __call__(self, site: Site, host: Host) -> tuple[str, float, float]:
         if host.name in self.errors:
             raise self.errors[host.name]
         return json.dumps(sound_facts(host.name) | self.facts.get(host.name, {})), 1000.0, 1000.2
@@ -74,8 +76,8 @@ def sound_facts(name: str) -> dict[str, Any]:
     }
 
 
-def vllm_and_registry(request: httpx.Request) -> httpx.Response:
-    """A platform in which everything works."""
+def working_platform(request: httpx.Request) -> httpx.Response:
+    """A platform in which everything works: a registry, and engines that each do what any of them does."""
     match request.url.path:
         case "/v2/" | "/health":
             return httpx.Response(200)
@@ -87,7 +89,20 @@ def vllm_and_registry(request: httpx.Request) -> httpx.Response:
             pieces = [{"choices": [{"delta": {"content": text}}]} for text in ("서울", "입니다.")]
             lines = [f"data: {json.dumps(piece)}\n\n" for piece in pieces]
             return httpx.Response(200, text="".join([*lines, "data: [DONE]\n\n"]))
+        case "/v1/embeddings":
+            return httpx.Response(200, json={"data": vectors(len(json.loads(request.content)["input"]))})
+        case "/v1/rerank":
+            places = range(len(json.loads(request.content)["documents"]))
+            ranked = [{"index": place, "relevance_score": float(place == RIGHT)} for place in places]
+            return httpx.Response(200, json={"results": ranked})
     return httpx.Response(404)
+
+
+def vectors(count: int, dimensions: int = 384) -> list[dict[str, Any]]:
+    """Vectors at right angles, but two that are alike; the last comes first, as a server may send them."""
+    axes = [ALIKE[0] if place in ALIKE else place for place in range(count)]
+    made = [[float(axis == i) for i in range(dimensions)] for axis in axes]
+    return [{"index": place, "embedding": vector} for place, vector in reversed(list(enumerate(made)))]
 
 
 def copy_of(example: str, to: Path) -> Path:
@@ -112,7 +127,8 @@ def some_supplies(path: Path, image_bytes: int = 2 << 30) -> Supplies:
         arch="amd64",
         digest="d" * 64,
         images={pause: "sha256:" + "a" * 64},
-        organs={"kubernetes": OrganSupply("v1.36.3", (pause,)), "vllm": OrganSupply("0.32.0", ())},
+        organs={"kubernetes": OrganSupply("v1.36.3", (pause,))}
+        | {organ: OrganSupply("0.32.0", ()) for organ in ENGINES},
         image_bytes=image_bytes,
     )
 
@@ -128,7 +144,7 @@ class Stand:
     report: Recording
     state: Path
     supplies: Supplies
-    platform: Callable[[httpx.Request], httpx.Response] = vllm_and_registry
+    platform: Callable[[httpx.Request], httpx.Response] = working_platform
 
     @property
     def world(self) -> World:

@@ -1,4 +1,4 @@
-"""What the SDK files of model plugins share; the only module of the kit that knows Dify's SDK."""
+"""What the SDK files of model plugins share; the one of two modules of the kit that know Dify's SDK."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ class Endpoints:
             raise fault
         pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**round_))  # noqa: S311 - jitter, no secret
         if isinstance(fault, Throttled) and fault.retry_after is not None:
-            pause += fault.retry_after
+            pause += min(fault.retry_after, LONGEST_REST)
         if self.clock() + pause > until:
             raise fault
         self.sleep(pause)

@@ -7,18 +7,37 @@ import json
 import os
 import re
 import ssl
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, wraps
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 
 from llmflow_kit.faults import Rejected
 
+T = TypeVar("T")
+
 PEM = re.compile(r"-----BEGIN (CERTIFICATE|[A-Z ]*PRIVATE KEY)-----(.+?)-----END \1-----", re.DOTALL)
 BETWEEN = re.compile(r"[\s,]+")  # what stands between several addresses or keys in one field
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
 OURS = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "content-type"}
+
+
+def remembered(parse: Callable[[Mapping[str, object]], T]) -> Callable[[Mapping[str, object]], T]:
+    """`parse`, but a form that was read before is not read again: its certificates alone take milliseconds."""
+
+    @lru_cache(maxsize=64)
+    def known(fields: tuple[tuple[str, str], ...]) -> T:
+        return parse(dict(fields))
+
+    @wraps(parse)
+    def read(credentials: Mapping[str, object]) -> T:
+        return known(
+            tuple((name, "" if value is None else str(value)) for name, value in credentials.items())
+        )
+
+    return read
 
 
 class Form:

@@ -22,35 +22,41 @@ def batches(chunks: Iterable[bytes], limit: int = MAX_EVENT) -> Iterator[list[st
 
     Raises Garbled for what is no event stream; the events before it in the same chunk are yielded first.
     """
-    rest = bytearray()
+    held: list[bytes] = []  # of a line whose end has not come: joined once it has, not at every chunk
     data: list[str] = []
-    size = 0
+    size = length = 0
     for chunk in chunks:
-        rest += chunk
-        if b"\n" not in chunk and b"\r" not in rest:  # a long line is looked at once, not at every chunk
-            _bound(len(rest), limit, "a line")
+        held.append(chunk)
+        length += len(chunk)
+        if not (b"\n" in chunk or b"\r" in chunk or held[0] == b"\r"):
+            _bound(length, limit, "a line")
             continue
-        *lines, rest = map(bytearray, LINE_END.split(rest))
+        *lines, rest = _split(b"".join(held))
+        held, length = [rest], len(rest)
         events: list[str] = []
         try:
             for line in lines:
-                if not line:
-                    if data:
-                        events.append("\n".join(data))
-                    data, size = [], 0
-                elif line.startswith(b"data:"):
+                if line.startswith(b"data:"):
                     size += len(line)
                     _bound(size, limit, "an event")
                     data.append(_text(line[5:].removeprefix(b" ")))
-            _bound(len(rest), limit, "a line")
+                elif not line:
+                    if data:
+                        events.append("\n".join(data))
+                    data, size = [], 0
+            _bound(length, limit, "a line")
         except Garbled:
             if events:
                 yield events
             raise
         if events:
             yield events
-    if rest == b"\r" and data:  # the empty line that closes the last event
+    if data and b"".join(held) == b"\r":  # the empty line that closes the last event
         yield ["\n".join(data)]
+
+
+def _split(lines: bytes) -> list[bytes]:
+    return LINE_END.split(lines) if b"\r" in lines else lines.split(b"\n")
 
 
 def _bound(size: int, limit: int, what: str) -> None:
@@ -58,7 +64,7 @@ def _bound(size: int, limit: int, what: str) -> None:
         raise Garbled(f"The server sent {what} of more than {limit >> 20} MiB.")
 
 
-def _text(line: bytearray) -> str:
+def _text(line: bytes) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as exc:

@@ -7,6 +7,7 @@ for one message is one trace that can be found from Dify's log, whichever plugin
 from __future__ import annotations
 
 import hashlib
+import random
 import secrets
 import string
 from collections.abc import Mapping
@@ -25,10 +26,8 @@ class Trace:
 
     def headers(self) -> Mapping[str, str]:
         """W3C trace context (version 00, sampled) with a span of its own, and the request id."""
-        return {
-            "traceparent": f"00-{self.trace_id}-{secrets.token_hex(8)}-01",
-            "x-request-id": self.request_id,
-        }
+        span = random.getrandbits(64) or 1  # zero would be invalid; nobody has to be kept from guessing it
+        return {"traceparent": f"00-{self.trace_id}-{span:016x}-01", "x-request-id": self.request_id}
 
 
 def trace(message_id: str | None, session_id: str | None) -> Trace:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpcore
@@ -90,22 +90,31 @@ class Backend(httpcore.SyncBackend):
 
 
 class Stream(httpcore.NetworkStream):
-    """One connection: what is written passes through, what is read is joined."""
+    """One connection: head and body of a request are sent together, the chunks of an answer are joined."""
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
-        self._inner, self._joiner = inner, Joiner()
+        self._inner, self._joiner, self._unsent = inner, Joiner(), b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """What has arrived, at least one byte; b"" at the end of the connection."""
+        with suppress(httpcore.WriteError):  # a server may refuse what it has not read to its end
+            self._send(timeout)
         while data := self._inner.read(max(max_bytes, READ), timeout):
             if joined := self._joiner.feed(data + self._waiting(READ - len(data))):
                 return joined
         return b""
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send; an answer to a new request begins with a new head."""
+        """Send, a small buffer with the next one or when it is time to listen; a new answer has a new head."""
         self._joiner = Joiner()
-        self._inner.write(buffer, timeout)
+        self._unsent += buffer
+        if len(self._unsent) > READ:
+            self._send(timeout)
+
+    def _send(self, timeout: float | None) -> None:
+        if self._unsent:
+            buffer, self._unsent = self._unsent, b""
+            self._inner.write(buffer, timeout)
 
     def close(self) -> None:
         """Close the connection."""
@@ -115,6 +124,7 @@ class Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """The connection, encrypted from here on."""
+        self._send(timeout)
         return Stream(self._inner.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:

@@ -1,4 +1,4 @@
-"""Ask a packaged model one question, as Dify would: verified, installed, started, called, stopped."""
+"""Ask a packaged model, as Dify would: verified, installed, started, called, stopped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from llmflow_bundle.errors import BundleError, VerifyFailed
@@ -17,9 +17,24 @@ from llmflow_runner.daemon import Plugin, PluginError
 from llmflow_runner.declaration import Manifest, ModelProvider
 
 
+class Request(Protocol):
+    """What a model is asked."""
+
+    @property
+    def model(self) -> str:
+        """The model's name on its server."""
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """The form that reaches the server."""
+
+    def fields(self) -> dict[str, Any]:
+        """What the daemon's request has beside model and form: action, model type and what is asked."""
+
+
 @dataclass(frozen=True)
 class Question:
-    """A question to a model, with the form that reaches it."""
+    """A question to a language model."""
 
     model: str
     text: str
@@ -27,10 +42,63 @@ class Question:
     max_tokens: int | None = None
     stream: bool = True
 
+    def fields(self) -> dict[str, Any]:
+        """One user's message, answered by the likeliest words."""
+        limits = {} if self.max_tokens is None else {"max_tokens": self.max_tokens}
+        return {
+            "action": "invoke_llm",
+            "model_type": "llm",
+            "prompt_messages": [{"role": "user", "content": self.text}],
+            "model_parameters": {"temperature": 0.0, **limits},
+            "stop": None,
+            "tools": None,
+            "stream": self.stream,
+        }
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts to be embedded: documents to be found, or queries to find them by."""
+
+    model: str
+    texts: tuple[str, ...]
+    credentials: Mapping[str, str]
+    input_type: str = "document"
+
+    def fields(self) -> dict[str, Any]:
+        """All texts in one request."""
+        return {
+            "action": "invoke_text_embedding",
+            "model_type": "text-embedding",
+            "texts": list(self.texts),
+            "input_type": self.input_type,
+        }
+
+
+@dataclass(frozen=True)
+class Passages:
+    """Passages to be ranked by how well they answer a query."""
+
+    model: str
+    query: str
+    passages: tuple[str, ...]
+    credentials: Mapping[str, str]
+
+    def fields(self) -> dict[str, Any]:
+        """Every passage is wanted back, whatever its score."""
+        return {
+            "action": "invoke_rerank",
+            "model_type": "rerank",
+            "query": self.query,
+            "docs": list(self.passages),
+            "score_threshold": None,
+            "top_n": len(self.passages),
+        }
+
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds: from launch to readiness, from asking to the first text, and to the end."""
+    """Seconds: from launch to readiness, from asking to the first text or result, and to the end."""
 
     start: float
     first: float
@@ -39,7 +107,7 @@ class Timing:
 
 def ask(
     path: Path,
-    question: Question,
+    asked: Request,
     key: rsa.RSAPublicKey,
     cache: Path,
     report: Reporter,
@@ -48,7 +116,7 @@ def ask(
     timeout: float = 300.0,
     on_chunk: Callable[[Mapping[str, Any]], None],
 ) -> Timing:
-    """Ask a package's language model and hand each chunk to `on_chunk` as it comes.
+    """Ask a package's model and hand each chunk to `on_chunk` as it comes; all but language models send one.
 
     Raises BundleError where the package is not to be trusted, VerifyFailed (PLUGIN-CALL-FAILED) where the
     model answers with an error or not at all.
@@ -59,8 +127,8 @@ def ask(
         begun = time.monotonic()
         first: float | None = None
         try:
-            for chunk in plugin.ask(request(provider, question), timeout):
-                if first is None and text_of(chunk):
+            for chunk in plugin.ask(request(provider, asked), timeout):
+                if first is None and ("delta" not in chunk or text_of(chunk)):
                     first = time.monotonic() - begun
                 on_chunk(chunk)
         except PluginError as error:
@@ -82,22 +150,15 @@ def trusted(path: Path, key: rsa.RSAPublicKey) -> archive.Package:
     return package
 
 
-def request(provider: str, question: Question) -> dict[str, Any]:
-    """The daemon's request for one question to a language model."""
-    limits = {} if question.max_tokens is None else {"max_tokens": question.max_tokens}
+def request(provider: str, asked: Request) -> dict[str, Any]:
+    """The daemon's request."""
     return {
         "type": "model",
-        "action": "invoke_llm",
         "user_id": "llmflow",
         "provider": provider,
-        "model_type": "llm",
-        "model": question.model,
-        "credentials": dict(question.credentials),
-        "prompt_messages": [{"role": "user", "content": question.text}],
-        "model_parameters": {"temperature": 0.0, **limits},
-        "stop": None,
-        "tools": None,
-        "stream": question.stream,
+        "model": asked.model,
+        "credentials": dict(asked.credentials),
+        **asked.fields(),
     }
 
 

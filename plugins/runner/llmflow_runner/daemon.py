@@ -1,7 +1,8 @@
 """One plugin process and its side of the daemon's protocol: JSON lines on stdin and stdout.
 
 The plugin says its manifest, its log and then a heartbeat, which means that it is ready; a request opens a
-session, answered by `stream` messages, at most one `error`, and `end`.
+session, answered by `stream` messages, at most one `error`, and `end`. Sessions run side by side, asked for by
+any number of threads; one reader hands each message to the session that waits for it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +34,8 @@ NO_CONTEXT: Mapping[str, Any] = {
 }
 PASSED_ON = ("PATH", "HOME", "LANG", "TZ")  # the rest of our environment is none of a plugin's business
 
+Events = queue.SimpleQueue[dict[str, Any] | None]  # of one session; None: the process has ended
+
 
 class PluginError(Exception):
     """What a plugin answered instead: `kind` is the SDK's name of the error, `text` is for the user."""
@@ -41,38 +45,60 @@ class PluginError(Exception):
         self.kind, self.text = kind, text
 
 
+def launch(place: Installed) -> subprocess.Popen[str]:
+    """Start a plugin's process as the daemon does, its three streams open to us."""
+    env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return subprocess.Popen(
+        [str(place.python), "-m", "main"],
+        cwd=place.folder,
+        env={**env, "INSTALL_METHOD": "local", "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        process_group=0,  # Ctrl-C is ours to handle, not the plugin's
+    )
+
+
+def end(process: subprocess.Popen[str], timeout: float = STOP_TIMEOUT) -> None:
+    """End a plugin's process: closing its stdin would only make the SDK spin."""
+    process.terminate()
+    try:
+        process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 @dataclass
 class Plugin:
-    """A running plugin; use it in a `with`, so that no process is left behind."""
+    """A running plugin, safe to share between threads; use it in a `with`, so that no process is left behind."""
 
     place: Installed
     start_timeout: float = START_TIMEOUT
     stop_timeout: float = STOP_TIMEOUT
     started: float = 0.0  # seconds from launch to readiness
     logs: list[str] = field(default_factory=list)
-    _lines: queue.Queue[dict[str, Any] | None] = field(default_factory=queue.Queue)
     _process: subprocess.Popen[str] | None = None
+    _readers: list[threading.Thread] = field(default_factory=list)
+    _writing: threading.Lock = field(default_factory=threading.Lock)
+    _sessions: dict[str, Events] = field(default_factory=dict)
+    _heard: threading.Event = field(default_factory=threading.Event)  # a heartbeat, or the end
+    _ended: bool = False
 
     def __enter__(self) -> Plugin:
         """Start the process and wait until it is ready; raises VerifyFailed (PLUGIN-START-FAILED)."""
         begun = time.monotonic()
-        env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        self._process = subprocess.Popen(
-            [str(self.place.python), "-m", "main"],
-            cwd=self.place.folder,
-            env={**env, "INSTALL_METHOD": "local", "PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            process_group=0,  # Ctrl-C is ours to handle, not the plugin's
-        )
-        for read in (self._read, self._drain):
-            threading.Thread(target=read, daemon=True).start()
+        self._process = launch(self.place)
+        self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._drain)]
         try:
-            while self._next(begun + self.start_timeout).get("event") != "heartbeat":
-                pass
+            for reader in self._readers:
+                reader.start()
+            if not self._heard.wait(self.start_timeout):
+                raise self._silent("it said nothing in time")
+            if self._ended:
+                raise self._silent("it ended")
         except BaseException:
             self.stop()
             raise
@@ -90,79 +116,106 @@ class Plugin:
         return self._process.pid
 
     def stop(self) -> None:
-        """End the process: closing its stdin would only make the SDK spin."""
+        """End the process, and with it every session."""
         if self._process is None:
             return
-        self._process.terminate()
-        try:
-            self._process.wait(self.stop_timeout)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, self.stop_timeout)
+        for reader in self._readers:
+            reader.join(self.stop_timeout)  # they come to the streams' end, and tell whoever still waits
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             if stream:
-                stream.close()
+                with suppress(BrokenPipeError):  # a request that it ended without reading
+                    stream.close()
         self._process = None
 
-    def ask(self, data: Mapping[str, Any], timeout: float = 300.0) -> Iterator[dict[str, Any]]:
-        """Send one request and yield what it streams, as it comes.
+    def ask(
+        self, data: Mapping[str, Any], timeout: float = 300.0, message_id: str | None = None
+    ) -> Generator[dict[str, Any], None, None]:
+        """Send one request, for a message of Dify where one is named, and yield what it streams, as it comes.
 
-        Raises PluginError for an error that the plugin answers, VerifyFailed (PLUGIN-NO-ANSWER) where nothing
-        comes for `timeout` seconds or the process ends.
+        Whoever stops iterating abandons the session: as the daemon does, nobody tells the plugin, and what it
+        still says to the session is dropped. Raises PluginError for an error that the plugin answers,
+        VerifyFailed (PLUGIN-NO-ANSWER) where nothing comes for `timeout` seconds or the process ends.
         """
-        session = str(uuid.uuid4())
-        self._send({"session_id": session, **NO_CONTEXT, "event": "request", "data": data})
+        id_ = str(uuid.uuid4())
         error: PluginError | None = None
-        while True:
-            message = self._next(time.monotonic() + timeout, session)
-            match message["type"]:
-                case "stream":
-                    yield message["data"]
-                case "error":
-                    error = PluginError(message["data"]["error_type"], message["data"]["message"])
-                case "end":
-                    break
+        with self._session(id_) as events:
+            about = {"session_id": id_, **NO_CONTEXT, "message_id": message_id}
+            self._send({**about, "event": "request", "data": data})
+            while True:
+                message = self._next(events, time.monotonic() + timeout)["data"]
+                match message["type"]:
+                    case "stream":
+                        yield message["data"]
+                    case "error":
+                        error = PluginError(message["data"]["error_type"], message["data"]["message"])
+                    case "end":
+                        break
         if error:
             raise error
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        if self._process is None or self._process.stdin is None:
+        process = self._process
+        if process is None or process.stdin is None:
             raise self._silent("it is not running")
+        line = json.dumps(message, ensure_ascii=False) + "\n"
         try:
-            self._process.stdin.write(json.dumps(message, ensure_ascii=False) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError as exc:
+            with self._writing:
+                process.stdin.write(line)
+                process.stdin.flush()
+        except (BrokenPipeError, ValueError) as exc:  # ValueError: another thread has closed the pipe
             raise self._silent("it ended") from exc
 
-    def _next(self, deadline: float, session: str | None = None) -> dict[str, Any]:
-        """The next event, or the next message of a session; heartbeats do not extend the deadline."""
-        while True:
-            try:
-                event = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                raise self._silent("it said nothing in time") from None
-            if event is None:
-                raise self._silent("it ended")
-            if session is None:
-                return event
-            if event.get("event") == "session" and event.get("session_id") == session:
-                return dict(event["data"])
+    @contextmanager
+    def _session(self, id_: str) -> Iterator[Events]:
+        """The events of one session, kept until the block ends."""
+        events: Events = queue.SimpleQueue()
+        self._sessions[id_] = events
+        if self._ended:  # looked at once the session is listed: the reader tells those that it finds listed
+            events.put(None)
+        try:
+            yield events
+        finally:
+            del self._sessions[id_]
+
+    def _next(self, events: Events, deadline: float) -> dict[str, Any]:
+        """A session's next event; what belongs to others, heartbeats too, does not extend the deadline."""
+        try:
+            event = events.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise self._silent("it said nothing in time") from None
+        if event is None:
+            raise self._silent("it ended")
+        return event
 
     def _read(self) -> None:
-        """Queue the events of stdout; other lines, stray prints, are kept with the log."""
+        """Hand on what stdout says, and tell every session when nothing more will come."""
         stdout = self._process.stdout if self._process else None
         for line in stdout or ():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                event = None
-            if not isinstance(event, dict):
-                self._note(line)
-            elif event.get("event") == "log":
+            if line.strip():  # events are parted by empty lines
+                self._hand_on(line)
+        self._ended = True
+        self._heard.set()
+        for events in tuple(self._sessions.values()):
+            events.put(None)
+
+    def _hand_on(self, line: str) -> None:
+        """Queue an event for its session, drop it where none waits; other lines are kept with the log."""
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict):
+            self._note(line)  # a stray print
+            return
+        match event.get("event"):
+            case "session":
+                if events := self._sessions.get(str(event.get("session_id"))):
+                    events.put(event)
+            case "heartbeat":
+                self._heard.set()
+            case "log":
                 self._note(str(event.get("data", {}).get("message", "")))
-            else:
-                self._lines.put(event)
-        self._lines.put(None)
 
     def _drain(self) -> None:
         stderr = self._process.stderr if self._process else None

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import httpx
-from llmflow_kit import faults, sse
+from llmflow_kit import faults, sse, tokens
 from llmflow_kit.endpoints import Answer, Endpoints
 from llmflow_kit.faults import Fault, NotServed, Rejected
 from llmflow_kit.http import NO_HEADERS, encoded
@@ -54,8 +54,7 @@ class Vllm:
             raise NotServed(model, names)
         said = {"messages": [{"role": "user", "content": "1"}]} if self._settings.chat else {"prompt": "1"}
         stream.whole(self.pieces({"model": model, **said, "max_tokens": 1}))
-        if self._settings.tools == "on" or self._settings.vision == "on":
-            self.discovery.require(model)
+        self.discovery.require(model)
 
     def pieces(self, request: Mapping[str, Any], headers: Mapping[str, str] = NO_HEADERS) -> Iterator[Piece]:
         """The answer to a request as it comes: refusals are raised here, breaks while iterating.
@@ -91,10 +90,8 @@ class Vllm:
 
 
 def estimate(request: Mapping[str, Any]) -> int:
-    """Tokens of a prompt, rather too many than too few: four ASCII letters, or one other, are a token."""
-    said = "".join(str(request.get(name) or "") for name in ("messages", "prompt", "tools"))
-    plain = sum(map(str.isascii, said))
-    return -(-plain // 4) + (len(said) - plain)
+    """Tokens of a request's prompt, rather too many than too few."""
+    return tokens.estimate("".join(str(request.get(name) or "") for name in ("messages", "prompt", "tools")))
 
 
 def _paced(answer: Answer) -> Iterator[Piece]:

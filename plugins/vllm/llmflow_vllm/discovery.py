@@ -6,6 +6,8 @@ started for tool calling, and whether a model takes pictures, it says only when 
 
 from __future__ import annotations
 
+import base64
+import struct
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,8 +25,20 @@ UNKNOWN_SIZE = 4096  # tokens, until the server can be asked: small enough not t
 PIXELS = (  # a PNG of 32 × 32 white pixels: smaller ones are refused by some models for their size
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAACAAAAAgAQAAAABbAUdZAAAAD0lEQVR42mP4DwQMg5cAANrpf4Em8vpjAAAAAElFTkSuQmCC"
 )
-PICTURE = {
-    "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": PIXELS}}]}],
+SILENCE = base64.b64encode(  # a WAV of a quarter of a second: 16 000 samples a second of one byte each
+    b"RIFF" + struct.pack("<I4s4sIHHIIHH4sI", 4036, b"WAVE", b"fmt ", 16, 1, 1, 16_000, 16_000, 1, 8, b"data", 4000)
+    + b"\x80" * 4000
+).decode()  # fmt: skip
+PARTS: Mapping[str, Any] = {  # what a model is shown to see whether it takes the like
+    "vision": {"type": "image_url", "image_url": {"url": PIXELS}},
+    "audio": {"type": "input_audio", "input_audio": {"data": SILENCE, "format": "wav"}},
+}
+MEDIA: Mapping[str, frozenset[str]] = {  # the form's choices as Dify's features; "auto" tries PARTS out
+    "none": frozenset(),
+    "images": frozenset({"vision"}),
+    "images-video": frozenset({"vision", "video"}),
+    "audio": frozenset({"audio"}),
+    "all": frozenset({"vision", "video", "audio"}),
 }
 TOOLS = {
     "messages": [{"role": "user", "content": "1"}],
@@ -52,7 +66,7 @@ class Model:
     context_size: int = UNKNOWN_SIZE  # tokens
     adapters: tuple[str, ...] = ()  # LoRA adapters that change it
     tools: bool = True
-    vision: bool = False
+    media: frozenset[str] = frozenset()  # Dify's features: vision, video, audio
 
 
 @dataclass
@@ -89,19 +103,21 @@ class Discovery:
         read_at, epoch, known = self._models.get(name, (float("-inf"), -1, self._guess(name)))
         if self.clock() - read_at < REMEMBERED and epoch == self.servers.epoch:
             return known
+        asked_at = self.servers.epoch  # a server that is lost while it is asked is asked again
         try:
             found = self._read(name)
         except Fault:
             return known
-        self._models[name] = (self.clock(), self.servers.epoch, found)
+        self._models[name] = (self.clock(), asked_at, found)
         return found
 
     def require(self, name: str) -> None:
         """Raise the Fault that stands against what the form says of a model: tools, images."""
         if self.settings.tools == "on" and not self._accepts(name, TOOLS):
             raise Rejected("The server is not started for tool calling.", field="tool_calling")
-        if self.settings.vision == "on" and not self._accepts(name, PICTURE):
-            raise Rejected("The model takes no images.", field="vision")
+        for kind in MEDIA.get(self.settings.media, frozenset()) & set(PARTS):
+            if not self._accepts(name, _shown(kind)):
+                raise Rejected(f"The model does not take this input: {kind}.", field="media")
 
     def _read(self, name: str) -> Model:
         listed = {row.name: row for row in self.served()}
@@ -113,8 +129,8 @@ class Discovery:
             name=name,
             context_size=size or UNKNOWN_SIZE,
             adapters=tuple(row.name for row in listed.values() if row.parent == name),
-            tools=self._can(self.settings.tools, name, TOOLS),
-            vision=self._can(self.settings.vision, name, PICTURE),
+            tools=self._takes_tools(name),
+            media=self._media(name),
         )
 
     def _guess(self, name: str) -> Model:
@@ -122,22 +138,32 @@ class Discovery:
             name=name,
             context_size=self.settings.context_size or UNKNOWN_SIZE,
             tools=self.settings.chat and self.settings.tools != "off",
-            vision=self.settings.vision == "on",
+            media=MEDIA.get(self.settings.media, frozenset()),
         )
 
-    def _can(self, chosen: str, name: str, ask: Mapping[str, Any]) -> bool:
+    def _takes_tools(self, name: str) -> bool:
         """As the form says, else as the server does."""
-        if chosen != "auto" or not self.settings.chat:
-            return chosen == "on" and self.settings.chat
-        return self._accepts(name, ask)
+        if self.settings.tools != "auto" or not self.settings.chat:
+            return self.settings.tools == "on" and self.settings.chat
+        return self._accepts(name, TOOLS)
+
+    def _media(self, name: str) -> frozenset[str]:
+        """As the form says, else what the model takes when it is shown it."""
+        if self.settings.media != "auto" or not self.settings.chat:
+            return MEDIA.get(self.settings.media, frozenset())
+        return frozenset(kind for kind in PARTS if self._accepts(name, _shown(kind)))
 
     def _accepts(self, name: str, ask: Mapping[str, Any]) -> bool:
-        """Whether the server accepts such a request, for an answer of one token; raises other Faults."""
+        """Whether the server accepts such a request, for an answer of one token; a failure is no acceptance."""
         try:
             self.servers.post("/v1/chat/completions", {"model": name, "max_tokens": 1, **ask}, patience=QUICK)
-        except Rejected:
+        except Fault:
             return False
         return True
+
+
+def _shown(kind: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": [PARTS[kind]]}]}
 
 
 def _served(row: dict[str, Any]) -> Served:

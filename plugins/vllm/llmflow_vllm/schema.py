@@ -13,8 +13,7 @@ def entity(model: Model, *, chat: bool) -> dict[str, Any]:
     features = ["agent-thought", "structured-output"] if chat else []
     if model.tools:
         features += ["tool-call", "multi-tool-call", "stream-tool-call"]
-    if model.vision:
-        features += ["vision"]
+    features += sorted(model.media)
     return {
         "model": model.name,
         "label": {"en_US": model.name},

@@ -11,19 +11,21 @@ from typing import Any
 
 from llmflow_kit import connection
 from llmflow_kit.connection import Connection
-from llmflow_kit.settings import Form
+from llmflow_kit.settings import Form, remembered
 
 LABELS: Mapping[str, str] = {  # as in provider/vllm.yaml; a test compares them
     **connection.LABELS,
     "mode": "Completion mode / 생성 방식",
     "context_size": "Context size in tokens / 컨텍스트 길이 (토큰)",
     "tool_calling": "Tool calling / 도구 호출",
-    "vision": "Images / 이미지 입력",
+    "media": "Images, sound, video / 이미지·음성·영상",
     "chat_template_kwargs": "Chat template arguments (JSON) / 채팅 템플릿 인자 (JSON)",
     "cache_scope": "Prompt cache is shared by / 프롬프트 캐시 공유 범위",
     "cache_secret": "Prompt cache secret / 프롬프트 캐시 비밀값",
 }
-CHOICES = ("auto", "on", "off")
+TOOLS = ("auto", "on", "off")
+MEDIA = ("auto", "none", "images", "images-video", "audio", "all")
+SCOPES = ("everyone", "workspace", "app", "user")
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,10 @@ class Settings:
     connection: Connection
     chat: bool = True  # False: plain completions, for models without a chat template
     context_size: int = 0  # tokens; 0 asks the server
-    tools: str = "auto"  # of CHOICES; "auto" tries it out
-    vision: str = "auto"
+    tools: str = "auto"  # of TOOLS; "auto" tries it out
+    media: str = "auto"  # of MEDIA, likewise
     template: str = "{}"  # JSON text of what each request gives the chat template
-    cache_scope: str = "everyone"
+    cache_scope: str = "everyone"  # of SCOPES
     cache_secret: str = field(default="", repr=False)
 
     @property
@@ -57,6 +59,7 @@ class Settings:
         return hmac.new(self.cache_secret.encode(), told, hashlib.sha256).hexdigest()
 
 
+@remembered
 def parse(credentials: Mapping[str, object]) -> Settings:
     """The settings that a form holds; raises Rejected naming every field that cannot be used."""
     form = Form(credentials, LABELS)
@@ -64,10 +67,10 @@ def parse(credentials: Mapping[str, object]) -> Settings:
         connection=connection.connection(form, suffix="/v1"),  # /tokenize lives beside /v1, not under it
         chat=form.choice("mode", ("chat", "completion"), default="chat") == "chat",
         context_size=form.whole_number("context_size", 1, 10_000_000, default=0),
-        tools=form.choice("tool_calling", CHOICES, default="auto"),
-        vision=form.choice("vision", CHOICES, default="auto"),
+        tools=form.choice("tool_calling", TOOLS, default="auto"),
+        media=form.choice("media", MEDIA, default="auto"),
         template=json.dumps(form.json_object("chat_template_kwargs"), sort_keys=True),
-        cache_scope=form.choice("cache_scope", ("everyone", "workspace", "app", "user"), default="everyone"),
+        cache_scope=form.choice("cache_scope", SCOPES, default="everyone"),
         cache_secret=form.text("cache_secret"),
     )
     if settings.cache_scope != "everyone" and not settings.cache_secret:

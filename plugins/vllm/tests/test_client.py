@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +14,6 @@ from llmflow_vllm import schema, settings
 from llmflow_vllm.client import Vllm, estimate
 from llmflow_vllm.discovery import REMEMBERED, UNKNOWN_SIZE, Model
 from llmflow_vllm.settings import Settings
-from ruamel.yaml import YAML
 
 MODELS = {"data": [{"id": "m", "max_model_len": 2048}, {"id": "adapter", "parent": "m"}]}
 REQUEST = {"model": "m", "messages": [{"role": "user", "content": "안녕"}]}
@@ -41,13 +39,6 @@ class Site:
         return httpx.Response(status, stream=httpx.ByteStream(json.dumps(body).encode()))
 
 
-def test_the_form_of_the_yaml_is_the_form_that_is_read() -> None:
-    provider = Path(__file__).parents[1] / "provider" / "vllm.yaml"
-    fields = YAML(typ="safe", pure=True).load(provider.read_text(encoding="utf-8"))["model_credential_schema"]
-    labels = {field["variable"]: field["label"]["en_US"] for field in fields["credential_form_schemas"]}
-    assert labels == settings.LABELS
-
-
 @pytest.mark.parametrize(
     "url", ["http://vllm:8000", "http://vllm:8000/", "http://vllm:8000/v1", "http://vllm:8000/v1/"]
 )
@@ -67,7 +58,7 @@ def test_a_model_is_read_once_in_a_while() -> None:
 
 def test_a_model_is_read_anew_when_its_server_was_lost() -> None:
     site = Site()
-    client = site.client(tools="on", vision="off")
+    client = site.client(tools="on", media="none")
     assert client.discovery.model("m").context_size == 2048
     site.answers["/v1/models"] = {"data": [{"id": "m", "max_model_len": 4096}]}
     assert client.discovery.model("m").context_size == 2048
@@ -77,7 +68,7 @@ def test_a_model_is_read_anew_when_its_server_was_lost() -> None:
 
 
 def test_adapters_belong_to_their_model_and_have_its_size() -> None:
-    discovery = Site().client(tools="on", vision="off").discovery
+    discovery = Site().client(tools="on", media="none").discovery
     assert discovery.model("m").adapters == ("adapter",)
     assert discovery.model("adapter").context_size == 2048
 
@@ -93,22 +84,28 @@ def test_a_size_in_the_form_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "able", "shown"),
-    [("auto", True, True), ("auto", False, False), ("on", False, True), ("off", True, False)],
+    ("tools", "media", "able", "features"),
+    [
+        ("auto", "auto", True, {"tools", "vision", "audio"}),
+        ("auto", "auto", False, set()),
+        ("on", "all", False, {"tools", "vision", "audio", "video"}),
+        ("off", "none", True, set()),
+        ("off", "images-video", False, {"vision", "video"}),
+    ],
 )
-def test_what_a_server_can_is_tried_out(chosen: str, able: bool, shown: bool) -> None:
-    answer = {"choices": []} if able else 400
-    site = Site(**{"v1/chat/completions": answer})
-    model = site.client(tools=chosen, vision=chosen).discovery.model("m")
-    assert (model.tools, model.vision) == (shown, shown)
-    assert ("/v1/chat/completions" in site.asked) is (chosen == "auto")
+def test_what_a_model_can_is_tried_out(tools: str, media: str, able: bool, features: set[str]) -> None:
+    site = Site(**{"v1/chat/completions": {"choices": []} if able else 400})
+    model = site.client(tools=tools, media=media).discovery.model("m")
+    assert model.media | ({"tools"} if model.tools else set()) == features
+    assert ("/v1/chat/completions" in site.asked) is (tools == "auto")
 
 
 def test_a_form_that_says_more_than_the_server_can() -> None:
-    discovery = Site(**{"v1/chat/completions": 400}).client(tools="on").discovery
-    with pytest.raises(Rejected) as fault:
-        discovery.require("m")
-    assert fault.value.field == "tool_calling"
+    site = Site(**{"v1/chat/completions": 400})
+    for client, name in ((site.client(tools="on"), "tool_calling"), (site.client(media="images"), "media")):
+        with pytest.raises(Rejected) as fault:
+            client.discovery.require("m")
+        assert fault.value.field == name
 
 
 def test_a_version() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from llmflow_kit.faults import Unreachable
-from llmflow_vllm import settings
+from llmflow_vllm import settings, stream
 from llmflow_vllm.client import Vllm
 from support import pki
-from support.fake_vllm import KEY, MODEL, FakeVllm, fake_vllm
+from support.fake_vllm import ANSWER, KEY, MODEL, FakeVllm, fake_vllm
 
 CA, CA_KEY = pki.authority()
 
@@ -33,6 +33,13 @@ def names(form: dict[str, str]) -> list[str]:
 def test_the_own_ca_is_trusted(server: FakeVllm, swallowed: str) -> None:
     form = {"endpoint_url": server.url, "ca_certificate": CA.replace("\n", swallowed)}
     assert names(form) == [MODEL]
+
+
+def test_a_stream_is_read_whole(server: FakeVllm) -> None:
+    client = Vllm(settings.parse({"endpoint_url": server.url, "api_key": KEY, "ca_certificate": CA}))
+    request = {"model": MODEL, "messages": [{"role": "user", "content": "안녕"}]}
+    assert stream.whole(client.pieces(request)).text == ANSWER
+    client.close()
 
 
 @pytest.mark.parametrize("ca", ["", pki.authority()[0]])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_kit.connection import Connection, Server
-from llmflow_kit.endpoints import BUDGET, PATIENT, PROMPT, Endpoints, Patience
+from llmflow_kit.endpoints import BUDGET, LONGEST_REST, PATIENT, PROMPT, Endpoints, Patience
 from llmflow_kit.faults import CutOff, Fault, Overloaded, Rejected, Throttled, TimedOut, Unreachable
 
 
@@ -160,6 +160,12 @@ def test_patience_waits_for_a_full_server() -> None:
     assert site.endpoints().get("/", PATIENT) == [1]
     assert len(site.slept) == 3
     assert 3.0 <= site.slept[1] <= 3.0 + 0.2
+
+
+def test_patience_does_not_wait_for_hours() -> None:
+    site = Site({"a": [(429, {"retry-after": "3600"}), 200]})
+    assert site.endpoints().get("/", PATIENT) == [1]
+    assert site.slept[0] <= LONGEST_REST + 1
 
 
 def test_patience_has_an_end() -> None:

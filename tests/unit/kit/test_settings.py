@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from llmflow_kit import connection
 from llmflow_kit.connection import Server
 from llmflow_kit.faults import Rejected
-from llmflow_kit.settings import Form
+from llmflow_kit.settings import Form, remembered
 from support import pki
 
 LABELS = {"endpoint_url": "Server address", "api_key": "API key"}
@@ -146,3 +147,26 @@ def test_nothing_secret_is_in_a_repr() -> None:
     }
     form = Form(fields, connection.LABELS)
     assert "hush" not in repr(connection.connection(form))
+
+
+def test_a_form_is_read_once() -> None:
+    read = []
+
+    @remembered
+    def parse(credentials: Mapping[str, object]) -> int:
+        read.append(credentials)
+        return len(read)
+
+    assert [parse({"a": "1"}), parse({"a": "1"}), parse({"a": "2"}), parse({"a": None})] == [1, 1, 2, 3]
+
+
+def test_a_form_that_cannot_be_read_is_read_again() -> None:
+    @remembered
+    def parse(credentials: Mapping[str, object]) -> None:
+        form = Form(credentials, LABELS)
+        form.url("endpoint_url")
+        form.done()
+
+    for _ in range(2):
+        with pytest.raises(Rejected, match="empty"):
+            parse({})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import h11
+import httpcore
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llmflow_kit.wire import READ, Joiner
+from llmflow_kit.wire import READ, Joiner, Stream
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
@@ -18,7 +19,8 @@ def chunk(content: bytes) -> bytes:
 
 def cut(whole: bytes, sizes: list[int]) -> list[bytes]:
     """The bytes in pieces of these sizes, over and over."""
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     while at < len(whole):
         size = sizes[len(pieces) % len(sizes)]
         pieces.append(whole[at : at + size])
@@ -99,3 +101,46 @@ def test_a_long_chunk_is_not_held_back_without_end() -> None:
     out = [joiner.feed(piece) for piece in cut(HEAD + chunk(content) + END, [READ // 2])]
     assert max(map(len, out)) <= 2 * READ
     assert understood(b"".join(out))[0] == content
+
+
+class Line(httpcore.NetworkStream):
+    """A connection that remembers what was sent, and says what it is told to."""
+
+    def __init__(self, *says: bytes, deaf: bool = False) -> None:
+        self.sent: list[bytes] = []
+        self._says, self._deaf = list(says), deaf
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._says.pop(0) if self._says else b""
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if self._deaf:
+            raise httpcore.WriteError
+        self.sent.append(buffer)
+
+    def get_extra_info(self, info: str) -> None:
+        return None
+
+
+def test_head_and_body_are_sent_together() -> None:
+    line = Line(HEAD, chunk(b"a") + chunk(b"b"), END)
+    stream = Stream(line)
+    stream.write(b"POST / HTTP/1.1\r\n\r\n")
+    stream.write(b"body")
+    assert line.sent == []
+    assert stream.read(100) == HEAD
+    assert line.sent == [b"POST / HTTP/1.1\r\n\r\nbody"]
+    assert stream.read(100) == chunk(b"ab")
+    assert [stream.read(100), stream.read(100)] == [END, b""]
+
+
+def test_a_large_body_is_not_held_back() -> None:
+    line = Line()
+    Stream(line).write(b"x" * (READ + 1))
+    assert len(line.sent) == 1
+
+
+def test_a_server_may_answer_before_it_has_read_all() -> None:
+    stream = Stream(Line(b"HTTP/1.1 413 Content Too Large\r\n\r\n", deaf=True))
+    stream.write(b"x")
+    assert stream.read(100).startswith(b"HTTP/1.1 413")

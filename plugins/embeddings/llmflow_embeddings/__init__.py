@@ -1,0 +1,1 @@
+"""What the embeddings plugin knows about TEI and Infinity; plain code, no Dify SDK in it."""
