@@ -1,0 +1,43 @@
+"""The pictures of forms in the plugins' READMEs show the forms that Dify shows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+REPOSITORY = Path(__file__).parents[2]
+PROVIDERS = sorted(REPOSITORY.glob("plugins/*/provider/*.yaml"))
+MOST_FIELDS = 32  # what Dify's daemon takes where it checks a declaration
+LONGEST_DEFAULT = 255
+NAMES = {"TEI (Text Embeddings Inference)", "Infinity"}  # the same in every language
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda path: path.stem)
+def test_pictures_are_drawn_from_the_form(provider: Path) -> None:
+    command = [sys.executable, "docs/form.py", "--check", str(provider.parents[1])]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda path: path.stem)
+def test_fields_speak_english_and_korean(provider: Path) -> None:
+    form = YAML(typ="safe", pure=True).load(provider.read_text(encoding="utf-8"))["model_credential_schema"]
+    fields = form["credential_form_schemas"]
+    assert len(fields) <= MOST_FIELDS
+    for field in fields:
+        options = [option["label"]["en_US"] for option in field.get("options", ())]
+        for text in {field["label"]["en_US"], *options} - NAMES:
+            assert " / " in text, text
+            assert any("가" <= letter <= "힣" for letter in text), text
+        assert len(str(field.get("default", ""))) <= LONGEST_DEFAULT
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda path: path.stem)
+def test_both_readmes_show_the_form(provider: Path) -> None:
+    plugin = provider.parents[1]
+    for page in (plugin / "README.md", plugin / "readme" / "README_ko_KR.md"):
+        assert "_assets/form-" in page.read_text(encoding="utf-8"), page
