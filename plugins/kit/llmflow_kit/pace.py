@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-PIECE = 0.0005  # seconds of pause that each further open stream adds: at most 2000 pieces a second in all
+PIECE = 0.002  # seconds of pause that each further open stream adds: at most 500 pieces a second in all,
+LONGEST = 0.1  # seconds: but ten a second of each stream, below which text would seem to stutter
 
 
 class Pace:
@@ -33,7 +34,7 @@ class Pace:
     def rest(self) -> None:
         """Wait as long as the other open streams make advisable; call it after a piece went out."""
         if self._open > 1:
-            self._sleep((self._open - 1) * PIECE)
+            self._sleep(min(LONGEST, (self._open - 1) * PIECE))
 
 
 PACE = Pace()

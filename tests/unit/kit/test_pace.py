@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from llmflow_kit.pace import PIECE, Pace
+from llmflow_kit.pace import LONGEST, PIECE, Pace
 
 
 def test_a_lone_stream_never_waits() -> None:
@@ -25,3 +25,13 @@ def test_the_rest_grows_with_the_open_streams() -> None:
         pace.rest()
     pace.rest()
     assert slept == [4 * PIECE]
+
+
+def test_the_rest_stays_short() -> None:
+    slept: list[float] = []
+    pace = Pace(slept.append)
+    with ExitStack() as stack:
+        for _ in range(1000):
+            stack.enter_context(pace.stream())
+        pace.rest()
+    assert slept == [LONGEST]
