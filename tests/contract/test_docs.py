@@ -37,7 +37,7 @@ REGISTRY = re.compile("|".join(rf"\b{re.escape('.'.join(host))}\b" for host in R
 # Folders of the developers' own machines; a path below another or below a variable is not one.
 MACHINE = re.compile(r"(?<![\w.}$/~-])/(?:work|root)\b")
 SCRATCH = re.compile(r"(?<![\w.}$/~-])/tmp/\w")
-IMAGES = "playbooks/organs/"  # where a path may be one inside an image
+IMAGES = ("playbooks/organs/", "playbooks/charts/")  # where a path may be one inside an image
 
 
 @cache

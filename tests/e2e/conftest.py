@@ -7,11 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAME = "e2e"
@@ -79,13 +81,17 @@ class Journey:
         return done.stdout
 
 
-def make_site(folder: Path) -> Path:
-    """A one-host site of the tests' own below `folder`, on addresses that no example uses."""
+def make_site(folder: Path, organs: Sequence[str] = ("vllm",)) -> Path:
+    """A one-host site of the tests' own below `folder`, on addresses that no example uses, with these organs."""
     site = folder / "site"
     shutil.copytree(REPOSITORY / "inventories/single-node", site)
     for file in site.glob("*.yml"):
         text = file.read_text(encoding="utf-8").replace("10.77.0.", "10.79.0.").replace("single-node", NAME)
         file.write_text(text, encoding="utf-8")
+    settings, yaml = site / "site.yml", YAML(typ="safe")
+    content = yaml.load(settings)
+    content["organs"] = {organ: content["organs"][organ] for organ in organs}
+    yaml.dump(content, settings)
     return site
 
 
@@ -103,12 +109,17 @@ def bundle() -> Path:
 
 @pytest.fixture(scope="session")
 def journey(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
-    """A one-host site of the tests' own; whatever a test leaves running is ended."""
+    """A small site, for what is done many times; whatever a test leaves running is ended."""
+    with travelling(bundle, tmp_path_factory.mktemp("e2e"), ("vllm",)) as one:
+        yield one
+
+
+@contextmanager
+def travelling(bundle: Path, folder: Path, organs: Sequence[str]) -> Iterator[Journey]:
+    """A journey below `folder` to a one-host site with these organs; its hosts and the folder go at the end."""
     if os.geteuid() != 0:
         pytest.skip("rehearsals need root: run `sudo make test-e2e`")
-    folder = tmp_path_factory.mktemp("e2e")
-    site = make_site(folder)
-    one = Journey(bundle, site, folder / "state")
+    one = Journey(bundle, make_site(folder, organs), folder / "state")
     try:
         yield one
     finally:

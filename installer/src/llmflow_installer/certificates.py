@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
@@ -40,23 +40,21 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pki:
-    """The site's authority and its servers' pairs."""
+    """The site's authority and its servers' pairs: `registry`, and each organ that serves."""
 
     ca: Pair
-    registry: Pair
-    vllm: Pair
+    servers: Mapping[str, Pair]
 
     def private_keys(self) -> tuple[str, ...]:
         """The private keys' text, which must not appear in any log."""
-        return tuple(
-            pair.key.read_text(encoding="utf-8").strip() for pair in (self.ca, self.registry, self.vllm)
-        )
+        pairs = (self.ca, *self.servers.values())
+        return tuple(pair.key.read_text(encoding="utf-8").strip() for pair in pairs)
 
     def variables(self) -> dict[str, object]:
         """The `pki` variable of every playbook (playbooks/README.md)."""
         servers = {
             name: {"certificate": str(pair.certificate), "key": str(pair.key)}
-            for name, pair in (("registry", self.registry), ("vllm", self.vllm))
+            for name, pair in self.servers.items()
         }
         return {"ca": str(self.ca.certificate), **servers}
 
@@ -67,15 +65,18 @@ def site_pki(site: Site, state: SiteState, now: datetime) -> Pki:
     Raises SiteError where a file is damaged.
     """
     state.pki.mkdir(mode=0o700, exist_ok=True)
-    pki = Pki(
-        *(Pair(state.pki / f"{name}.crt", state.pki / f"{name}.key") for name in ("ca", "registry", "vllm"))
-    )
+    names = {"registry": registry_names(site)} | {organ: organ_names(site, organ) for organ in site.organs}
+    pki = Pki(_pair(state, "ca"), {server: _pair(state, server) for server in names})
     if not pki.ca.exists():
         _make_authority(pki.ca, site.name, now)
-    for pair, names in ((pki.registry, registry_names(site)), (pki.vllm, vllm_names(site))):
-        if not _is_good(pair, pki.ca, names, now):
-            _make_server(pair, pki.ca, names, now)
+    for server, pair in pki.servers.items():
+        if not _is_good(pair, pki.ca, names[server], now):
+            _make_server(pair, pki.ca, names[server], now)
     return pki
+
+
+def _pair(state: SiteState, name: str) -> Pair:
+    return Pair(state.pki / f"{name}.crt", state.pki / f"{name}.key")
 
 
 def registry_names(site: Site) -> tuple[Name, ...]:
@@ -83,9 +84,11 @@ def registry_names(site: Site) -> tuple[Name, ...]:
     return (site.registry.host, "localhost", site.registry.address, IPv4Address("127.0.0.1"))
 
 
-def vllm_names(site: Site) -> tuple[Name, ...]:
-    """Names of the vLLM service in the cluster, and every host, since its port is open on each."""
-    service = ("vllm", "vllm.llmflow", "vllm.llmflow.svc", "vllm.llmflow.svc.cluster.local")
+def organ_names(site: Site, organ: str) -> tuple[Name, ...]:
+    """Names of an organ's service in the cluster, and every host, since its port is open on each."""
+    service = tuple(
+        f"{organ}{domain}" for domain in ("", ".llmflow", ".llmflow.svc", ".llmflow.svc.cluster.local")
+    )
     hosts = [name for host in site.hosts for name in (host.name, host.address)]
     return (*service, "localhost", *hosts, IPv4Address("127.0.0.1"))
 

@@ -1,7 +1,8 @@
 """`llmflow demo`: the main job on this one machine, from a bundle to an answered question.
 
-It does what an operator would, by the same commands: rehearse, install, ask through the packed plugin, read the
-egress ledger, write evidence. The hosts stay up afterwards to be looked at; `llmflow rehearse down` ends them.
+It does what an operator would, by the same commands: rehearse, install, ask, embed and rank through the packed
+plugins, read the egress ledger, write evidence. The hosts stay up afterwards to be looked at;
+`llmflow rehearse down` ends them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,14 +26,17 @@ from llmflow_runner import call, sign
 
 from llmflow_installer import rehearse
 from llmflow_installer.certificates import site_pki
+from llmflow_installer.engines import ENGINES
 from llmflow_installer.install import install, verify_site
 from llmflow_installer.secrets import site_secrets
 from llmflow_installer.site import Site, load_site
 from llmflow_installer.state import SiteState
+from llmflow_installer.verify import PASSAGES, QUERY, SENTENCES, closest, cosine
 from llmflow_installer.work import Installed, InstallOrder
 from llmflow_installer.world import now, real_world
 
 QUESTION = "폐쇄망에서 외부 통신 없이 동작하나요?"
+Shown = Callable[[Mapping[str, Any]], None]
 SITES = {1: "single-node", 3: "three-node"}
 
 
@@ -62,14 +66,14 @@ def demo(bundle: Path, nodes: int, question: str, clock: Clock, report: Reporter
         installed = install(order, world, report)
     _take_times(clock, installed)
     site = load_site(site_directory)
+    desk = Desk(site, bundle, report)
     with clock.step("ask"):
-        report(Noted(f"\n  {question}"))
-        timing = _ask(site, bundle, question, report)
-        report(
-            Noted(
-                f"  (first words after {timing.first * 1000:.0f} ms, all after {timing.total * 1000:.0f} ms)\n"
-            )
-        )
+        _answer(desk, question)
+        for organ in site.organs:
+            if ENGINES[organ].does("embed"):
+                _embed(desk, organ)
+            if ENGINES[organ].does("rerank"):
+                _rerank(desk, organ)
     with clock.step("evidence"), real_world() as world:
         evidence = state_dir() / "evidence" / f"{site.name}-{now():%Y%m%dT%H%M%SZ}"
         verify_site(order, world, report, evidence)
@@ -82,31 +86,82 @@ def _take_times(clock: Clock, installed: Installed) -> None:
         clock.seconds[result.stage] = result.seconds
 
 
-def _ask(site: Site, bundle: Path, question: str, report: Reporter) -> call.Timing:
-    """Ask through the packed plugin, as Dify would: the answer goes to stdout as it comes."""
-    package = next(iter(sorted((bundle / layout.PLUGINS).glob("llmflow-vllm-*.difypkg"))), None)
-    if package is None:
-        raise BundleError(
-            "BUNDLE-NO-PLUGIN", "the bundle holds no vLLM plugin", where=str(bundle / layout.PLUGINS),
-            hint="name vllm under the profile's plugins in bundle.yaml and build again",
-        )  # fmt: skip
-    state = SiteState.of(state_dir(), site.name)
-    form = {
-        "endpoint_url": f"https://{site.first_control_plane.address}:{site.vllm.node_port}/v1",
-        "api_key": site_secrets(state)["vllm_api_key"],
-        "ca_certificate": site_pki(site, state, now()).ca.certificate.read_text(encoding="utf-8"),
-    }
-    asked = call.Question("scripted-qwen", question, form, max_tokens=128)
-    trusted = sign.public_key(bundle / layout.PLUGINS / sign.PUBLIC)
+@dataclass(frozen=True)
+class Desk:
+    """What asking through the packed plugins takes: the installed site and the bundle with the packages."""
 
-    def show(chunk: Any) -> None:
+    site: Site
+    bundle: Path
+    report: Reporter
+
+    def ask(self, organ: str, asked: Callable[[Mapping[str, str]], call.Request], show: Shown) -> call.Timing:
+        """Ask an organ through its plugin, as Dify would; `asked` makes the request of the filled form."""
+        package = self._package(ENGINES[organ].plugin)
+        trusted = sign.public_key(self.bundle / layout.PLUGINS / sign.PUBLIC)
+        return call.ask(package, asked(self._form(organ)), trusted, cache_dir(), self.report, on_chunk=show)
+
+    def _package(self, plugin: str) -> Path:
+        folder = self.bundle / layout.PLUGINS
+        package = next(iter(sorted(folder.glob(f"llmflow-{plugin}-*.difypkg"))), None)
+        if package is None:
+            raise BundleError(
+                "BUNDLE-NO-PLUGIN", f"the bundle holds no plugin {plugin}", where=str(folder),
+                hint=f"name {plugin} under the profile's plugins in bundle.yaml and build again",
+            )  # fmt: skip
+        return package
+
+    def _form(self, organ: str) -> dict[str, str]:
+        state = SiteState.of(state_dir(), self.site.name)
+        address, port = self.site.first_control_plane.address, self.site.organs[organ].node_port
+        pki = site_pki(self.site, state, now())
+        return {
+            "endpoint_url": f"https://{address}:{port}/v1",
+            "api_key": site_secrets(state)[ENGINES[organ].secret],
+            "ca_certificate": pki.ca.certificate.read_text(encoding="utf-8"),
+        }
+
+
+def _answer(desk: Desk, question: str) -> None:
+    """Ask the language model: the answer goes to stdout as it comes."""
+
+    def show(chunk: Mapping[str, Any]) -> None:
         sys.stdout.write(call.text_of(chunk))
         sys.stdout.flush()
 
-    timing = call.ask(package, asked, trusted, cache_dir(), report, on_chunk=show)
-    sys.stdout.write("\n")
+    desk.report(Noted(f"\n  {question}"))
+    model = ENGINES["vllm"].model("answer")
+    timing = desk.ask("vllm", lambda form: call.Question(model, question, form, max_tokens=128), show)
+    _say("")
+    took = f"first words after {timing.first * 1000:.0f} ms, all after {timing.total * 1000:.0f} ms"
+    desk.report(Noted(f"  ({took})\n"))
+
+
+def _embed(desk: Desk, organ: str) -> None:
+    """Embed a few sentences and say which two mean the same."""
+    results: list[Mapping[str, Any]] = []
+    model = ENGINES[organ].model("embed")
+    timing = desk.ask(organ, lambda form: call.Texts(model, SENTENCES, form), results.append)
+    vectors = results[0]["embeddings"]
+    first, second = closest(vectors)
+    _say(f"{cosine(vectors[first], vectors[second]):.2f}  {SENTENCES[first]} ~ {SENTENCES[second]}")
+    what = f"{len(vectors)} sentences, vectors of {len(vectors[0])} by {ENGINES[organ].title}"
+    desk.report(Noted(f"  ({what}, {timing.total * 1000:.0f} ms)\n"))
+
+
+def _rerank(desk: Desk, organ: str) -> None:
+    """Rank a few passages for a question, the best first."""
+    results: list[Mapping[str, Any]] = []
+    model = ENGINES[organ].model("rerank")
+    desk.report(Noted(f"  {QUERY}"))
+    timing = desk.ask(organ, lambda form: call.Passages(model, QUERY, PASSAGES, form), results.append)
+    for one in sorted(results[0]["docs"], key=lambda one: float(one["score"]), reverse=True):
+        _say(f"{one['score']:.2f}  {one['text']}")
+    desk.report(Noted(f"  (ranked by {ENGINES[organ].title}, {timing.total * 1000:.0f} ms)\n"))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-    return timing
 
 
 def _require_silence(site: Site, evidence: Path) -> None:

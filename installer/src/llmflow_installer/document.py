@@ -32,6 +32,8 @@ def _network(value: object) -> IPv4Network:
 Address = Annotated[IPv4Address, BeforeValidator(_address)]
 Cidr = Annotated[IPv4Network, BeforeValidator(_network)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+NodePort = Annotated[int, Field(ge=30000, le=32767)]
+Cores = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?m?$")]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi|Ti)?$")]
 HostName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
@@ -143,14 +145,16 @@ def _known_keys(model: type[BaseModel], location: Sequence[int | str]) -> list[s
     at: Any = model
     for step in location:
         at = _inside(at, str(step))
-    return [key for kind in _kinds(at) if _is_model(kind) for key in kind.model_fields]
+    models = (kind for kind in _kinds(at) if _is_model(kind))
+    return [field.alias or name for model in models for name, field in model.model_fields.items()]
 
 
 def _inside(annotation: Any, key: str) -> Any:
     """The type of what stands under a key of such a type; None where nothing can."""
     for kind in _kinds(annotation):
-        if _is_model(kind) and key in kind.model_fields:
-            return kind.model_fields[key].annotation
+        for name, field in kind.model_fields.items() if _is_model(kind) else ():
+            if key == (field.alias or name):
+                return field.annotation
         if get_origin(kind) is dict:
             return get_args(kind)[1]
     return None

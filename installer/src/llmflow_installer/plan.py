@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmflow_installer.site import Site
+from llmflow_installer.site import Served, Site
 from llmflow_installer.stages import STAGES, Stage, named
 
 
@@ -81,6 +81,12 @@ def _at(variables: Mapping[str, Any], dotted: str) -> Any:
     return value
 
 
+def _sizes(served: Served) -> dict[str, Any]:
+    """What the organ's values are made of; a size that the organ does not have is left out."""
+    given = {name: value for name, value in dataclasses.asdict(served).items() if value is not None}
+    return given | {"cpu_request": f"{served.millicores}m", "threads": served.threads}
+
+
 def site_variables(site: Site) -> dict[str, Any]:
     """The `site` variable of every playbook (playbooks/README.md)."""
     return {
@@ -104,7 +110,7 @@ def site_variables(site: Site) -> dict[str, Any]:
             "endpoint": site.registry.endpoint,
             "data": site.registry.data,
         },
-        "organs": {organ: dataclasses.asdict(getattr(site, organ)) for organ in site.organs},
+        "organs": {organ: _sizes(served) for organ, served in site.organs.items()},
         "hosts": [
             {
                 "name": host.name,

@@ -22,6 +22,7 @@ MACHINES = {"amd64": "x86_64"}
 CONTROL_PLANE_MEMORY = 1700 * 1024**2  # what kubeadm refuses to go below
 WORKER_MEMORY = 1 * GIB
 CONTROL_PLANE_CPUS = 2  # likewise
+CONTROL_PLANE_MILLICORES = 850  # that kubeadm's pods and two of cluster DNS ask for
 CLOCK_WARN, CLOCK_FAIL = 2.0, 60.0  # seconds; etcd complains above one, certificates are backdated by an hour
 UNPACKED = 3  # image blobs are kept as they came and unpacked beside, at about twice their compressed size
 GROWTH = 2 * GIB  # logs, etcd, kubelet: what a host needs beside images in its first weeks
@@ -165,11 +166,11 @@ def _memory(case: Case) -> Iterator[Complaint]:
             )
 
 
-def _room_for_vllm(case: Case) -> Iterator[Complaint]:
-    """Some host that takes pods must be large enough for one vLLM pod."""
-    if "vllm" not in case.site.organs:
+def _room_for_organs(case: Case) -> Iterator[Complaint]:
+    """Each organ's pod must fit on some host that takes pods, and all pods together on all of them."""
+    organs = case.site.organs
+    if not organs:
         return
-    wanted = quantity(case.site.vllm.memory)
     workers = [
         fact
         for host, fact in case.pairs()
@@ -181,13 +182,36 @@ def _room_for_vllm(case: Case) -> Iterator[Complaint]:
             "no host may run ordinary pods",
             "add a worker, or set cluster.schedule_on_control_plane: true",
         )
-    elif max(fact.memory for fact in workers) < wanted:
-        most = _size(max(fact.memory for fact in workers))
+        return
+    largest, total = (measure(fact.memory for fact in workers) for measure in (max, sum))
+    for organ, served in organs.items():
+        if quantity(served.memory) > largest:
+            yield Complaint(
+                "",
+                f"organs.{organ}.memory is {served.memory}, the largest host has {_size(largest)}",
+                "lower it in site.yml, or add memory to a host",
+            )
+    pods = ", ".join(f"{organ} {served.replicas} × {served.memory}" for organ, served in organs.items())
+    wanted = sum(quantity(served.memory) * served.replicas for served in organs.values())
+    if wanted > total:
         yield Complaint(
             "",
-            f"organs.vllm.memory is {case.site.vllm.memory}, the largest host has {most}",
-            "lower it in site.yml, or add memory to a host",
+            f"the organs need {_size(wanted)} of memory together ({pods}), hosts for pods have {_size(total)}",
+            "lower memory or replicas under organs in site.yml, leave an organ out, or add a worker",
         )
+    promised = sum(served.millicores * served.replicas for served in organs.values())
+    left = sum(fact.cpus * 1000 - _own_millicores(case.site.host(fact.name)) for fact in workers)
+    if promised > left:
+        yield Complaint(
+            "",
+            f"the organs are promised {promised / 1000:.2f} CPUs together, hosts for pods have {left / 1000:.2f} left",
+            "lower cpu or replicas under organs in site.yml, leave an organ out, or add a worker",
+        )
+
+
+def _own_millicores(host: Host) -> int:
+    """What Kubernetes promises to its own pods on a host."""
+    return CONTROL_PLANE_MILLICORES if "control_plane" in host.groups else 0
 
 
 def _disk(case: Case) -> Iterator[Complaint]:
@@ -247,8 +271,7 @@ def _ports(case: Case) -> Iterator[Complaint]:
         if fact.belongs_to(case.site):
             continue  # our own services listen there
         wanted = dict(EVERY_HOST_PORTS)
-        if "vllm" in case.site.organs:
-            wanted[case.site.vllm.node_port] = "vllm"
+        wanted |= {served.node_port: organ for organ, served in case.site.organs.items()}
         if "control_plane" in host.groups:
             wanted |= CONTROL_PLANE_PORTS
         if host.name == case.site.registry.host:
@@ -387,7 +410,7 @@ RULES: tuple[Rule, ...] = (
     Rule("PREFLIGHT-SYSTEMD", "hosts are run by systemd", _systemd),
     Rule("PREFLIGHT-CPU", "control planes have CPUs enough", _cpus),
     Rule("PREFLIGHT-MEMORY", "hosts have memory enough", _memory),
-    Rule("PREFLIGHT-CAPACITY", "a host can hold vLLM", _room_for_vllm),
+    Rule("PREFLIGHT-CAPACITY", "hosts can hold the organs", _room_for_organs),
     Rule("PREFLIGHT-DISK", "every file system has room for what goes there", _disk),
     Rule("PREFLIGHT-CLOCK", "clocks agree", _clock),
     Rule("PREFLIGHT-PORT", "ports are free", _ports),

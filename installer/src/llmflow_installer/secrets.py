@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from llmflow_bundle.errors import SiteError
 
+from llmflow_installer.engines import ENGINES
 from llmflow_installer.state import SiteState, write_private
 
 _TOKEN_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"  # noqa: S105 - an alphabet
@@ -28,7 +29,7 @@ def _kubeadm_token() -> str:
 
 
 _MAKERS: dict[str, Callable[[], str]] = {
-    "vllm_api_key": lambda: random.token_urlsafe(32),
+    **{engine.secret: lambda: random.token_urlsafe(32) for engine in ENGINES.values()},
     "kubeadm_token": _kubeadm_token,
     "kubeadm_certificate_key": lambda: random.token_hex(32),
 }

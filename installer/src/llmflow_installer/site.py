@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -16,8 +16,10 @@ from pydantic import Field
 from llmflow_installer.document import (
     Address,
     Cidr,
+    Cores,
     Document,
     HostName,
+    NodePort,
     Port,
     Quantity,
     Strict,
@@ -73,19 +75,33 @@ class Registry:
 
 
 @dataclass(frozen=True)
-class Vllm:
-    """Sizes of the vLLM organ: Kubernetes quantities, and GiB of key-value cache."""
+class Served:
+    """How an engine is served: sizes of a pod as Kubernetes quantities, GiB of key-value cache if it writes text."""
 
     replicas: int
     node_port: int
     cpu: str
     memory: str
-    kv_cache_gib: float
+    kv_cache_gib: float | None = None
+
+    @property
+    def millicores(self) -> int:
+        """What a pod is promised: half of `cpu`, because on a small site the control plane is on the same host."""
+        return round(self._cores * 500)
+
+    @property
+    def threads(self) -> int:
+        """Threads of the computation: the whole cores of `cpu`, and one at least."""
+        return max(1, int(self._cores))
+
+    @property
+    def _cores(self) -> float:
+        return float(self.cpu[:-1]) / 1000 if self.cpu.endswith("m") else float(self.cpu)
 
 
 @dataclass(frozen=True)
 class Site:
-    """Everything the operator decided: `organs` are the chosen ones, `warnings` don't stop an install."""
+    """Everything the operator decided: `organs` are the chosen ones by name, `warnings` don't stop an install."""
 
     directory: Path
     name: str
@@ -93,8 +109,7 @@ class Site:
     network: Network
     cluster: Cluster
     registry: Registry
-    organs: tuple[str, ...]
-    vllm: Vllm
+    organs: Mapping[str, Served]
     hosts: tuple[Host, ...]
     warnings: tuple[Finding, ...] = ()
 
@@ -139,16 +154,48 @@ class _RegistryYaml(Strict):
     data: Annotated[str, Field(pattern=r"^/[^\s]+$")] = "/var/lib/llmflow"
 
 
-class _VllmYaml(Strict):
+class _ServedYaml(Strict):
     replicas: Annotated[int, Field(ge=1)] = 1
-    node_port: Annotated[int, Field(ge=30000, le=32767)] = 30800
-    cpu: Quantity = "1"
+    node_port: NodePort
+    cpu: Cores
+    memory: Quantity
+
+
+class _VllmYaml(_ServedYaml):
+    node_port: NodePort = 30800
+    cpu: Cores = "1"
     memory: Quantity = "8Gi"
     kv_cache_gib: Annotated[float, Field(gt=0)] = 1
 
 
+class _VllmEmbeddingYaml(_ServedYaml):
+    node_port: NodePort = 30801
+    cpu: Cores = "250m"
+    memory: Quantity = "2Gi"
+
+
+class _VllmRerankYaml(_ServedYaml):
+    node_port: NodePort = 30802
+    cpu: Cores = "250m"
+    memory: Quantity = "2Gi"
+
+
+class _InfinityYaml(_ServedYaml):
+    node_port: NodePort = 30803
+    cpu: Cores = "250m"
+    memory: Quantity = "2Gi"
+
+
 class _OrgansYaml(Strict):
     vllm: _VllmYaml | None = None
+    vllm_embedding: Annotated[_VllmEmbeddingYaml | None, Field(alias="vllm-embedding")] = None
+    vllm_rerank: Annotated[_VllmRerankYaml | None, Field(alias="vllm-rerank")] = None
+    infinity: _InfinityYaml | None = None
+
+    def chosen(self) -> dict[str, Served]:
+        """The organs that are named, in this order."""
+        given = self.model_dump(by_alias=True, exclude_none=True)
+        return {organ: Served(**sizes) for organ, sizes in given.items()}
 
 
 class _SiteYaml(Strict):
@@ -249,6 +296,21 @@ def _site_findings(
             document.where(("network", "pods")),
             "give a larger network, such as a /16",
         )
+    yield from _port_findings(document, wanted)
+
+
+def _port_findings(document: Document, wanted: _SiteYaml) -> Iterator[Finding]:
+    """Ports that are opened on every host, or on one, belong to one service each."""
+    taken = {wanted.registry.port: "registry"}
+    for organ, served in wanted.organs.chosen().items():
+        other = taken.setdefault(served.node_port, organ)
+        if other != organ:
+            yield Finding(
+                "SITE-PORT-TWICE",
+                f"{organ} and {other} both want port {served.node_port}",
+                document.where(("organs", organ, "node_port")),
+                "give each its own organs.<name>.node_port, from 30000 to 32767",
+            )
 
 
 def _file_findings(document: Document, wanted: _SiteYaml, directory: Path) -> Iterator[Finding]:
@@ -285,8 +347,7 @@ def _site(directory: Path, wanted: _SiteYaml, hosts: tuple[Host, ...], warnings:
         registry=Registry(
             registry_host.name, registry_host.address, wanted.registry.port, wanted.registry.data
         ),
-        organs=tuple(name for name, organ in wanted.organs if organ is not None),
-        vllm=Vllm(**(wanted.organs.vllm or _VllmYaml()).model_dump()),
+        organs=wanted.organs.chosen(),
         hosts=hosts,
         warnings=warnings,
     )

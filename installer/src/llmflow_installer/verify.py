@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import httpx
 from llmflow_bundle.errors import Finding, VerifyFailed
 from llmflow_bundle.report import Reporter, task
 
 from llmflow_installer.certificates import Pki
+from llmflow_installer.engines import ENGINES, Engine, Model
 from llmflow_installer.inventory import Host
 from llmflow_installer.site import Site
 
 QUESTION = "LLMFlow가 무엇인가요?"
+SENTENCES = (
+    "The bundle is signed.",
+    "번들에는 서명이 있다.",
+    "What is for lunch?",
+    "점심 메뉴가 무엇인가요?",
+    "A signature protects the bundle.",
+)
+ALIKE = (0, 4)  # the two that mean the same in the language of the small model
+QUERY = "번들은 어떻게 검증하나요?"
+PASSAGES = (
+    "The registry serves the images straight from the blobs of the bundle.",
+    "번들을 열기 전에 루트 서명을 확인하고, 모든 파일의 크기와 SHA-256 값을 비교한다.",
+    "Today the canteen serves bibimbap and cold noodles from half past eleven.",
+)
+RIGHT = 1  # the passage that answers the query
 ANSWER_LIMIT = 20_000  # characters kept of a stream; a model that never stops must not fill the memory
 
 Http = Callable[[Path], AbstractContextManager[httpx.Client]]
@@ -42,18 +61,25 @@ class Verified:
 
 @dataclass(frozen=True)
 class _Ask:
-    """The clients' view of the platform."""
+    """A client's view of one engine."""
 
-    site: Site
+    engine: Engine
     client: httpx.Client
+    port: int
     key: str
 
     def base(self, host: Host) -> str:
-        return f"https://{host.address}:{self.site.vllm.node_port}"
+        return f"https://{host.address}:{self.port}"
 
     @property
     def bearer(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"}
+
+    def json(self, url: str, body: Mapping[str, object]) -> Any:
+        """What the engine answers to `body`."""
+        response = self.client.post(url, json=body, headers=self.bearer)
+        _ok(response)
+        return response.json()
 
 
 class _WrongError(Exception):
@@ -61,16 +87,15 @@ class _WrongError(Exception):
 
 
 def verify(site: Site, pki: Pki, secrets: Mapping[str, str], http: Http, report: Reporter) -> Verified:
-    """Ask the registry and vLLM; raises VerifyFailed with every ability that is missing."""
+    """Ask the registry and every engine; raises VerifyFailed with every ability that is missing."""
     findings: list[Finding] = []
     done: list[str] = []
     answers: list[Answer] = []
     with http(pki.ca.certificate) as client, task(report, "Questions are answered") as progress:
-        ask = _Ask(site, client, secrets["vllm_api_key"])
-        for check in _checks(ask, answers):
+        for check in _checks(site, client, secrets, answers):
             try:
                 check.ask()
-            except (_WrongError, httpx.HTTPError, json.JSONDecodeError) as exc:
+            except (_WrongError, httpx.HTTPError, ValueError, LookupError, TypeError) as exc:
                 findings.append(Finding(check.id, f"{check.title}: {_said(exc)}", hint=check.hint))
             else:
                 done.append(check.title)
@@ -89,13 +114,6 @@ def verify(site: Site, pki: Pki, secrets: Mapping[str, str], http: Http, report:
     return Verified(tuple(done), answers[0] if answers else None)
 
 
-_LOGS = (
-    "on the first control plane: export KUBECONFIG=/etc/kubernetes/admin.conf; "
-    "kubectl -n llmflow get pods,events; kubectl -n llmflow logs deploy/vllm"
-)
-_KEYLESS = "the key did not reach vLLM: run install --stage organs --force"
-
-
 @dataclass(frozen=True)
 class _Check:
     """An ability: the id of its page, what it is, what to do if it is missing, and how it is asked for."""
@@ -106,36 +124,55 @@ class _Check:
     ask: Callable[[], None]
 
 
-def _checks(ask: _Ask, answers: list[Answer]) -> Iterator[_Check]:
-    registry = f"https://{ask.site.registry.endpoint}/v2/"
-    service = f"journalctl -u llmflow-registry on {ask.site.registry.host}"
+def _checks(
+    site: Site, client: httpx.Client, secrets: Mapping[str, str], answers: list[Answer]
+) -> Iterator[_Check]:
+    registry = f"https://{site.registry.endpoint}/v2/"
+    service = f"journalctl -u llmflow-registry on {site.registry.host}"
     yield _Check(
         "VERIFY-REGISTRY",
         f"the registry answers at {registry}",
         service,
-        partial(_get_ok, ask.client, registry),
+        partial(_get_ok, client, registry),
     )
-    if "vllm" in ask.site.organs:
-        yield from _vllm_checks(ask, answers)
+    for organ, served in site.organs.items():
+        engine = ENGINES[organ]
+        yield from _engine_checks(
+            site, _Ask(engine, client, served.node_port, secrets[engine.secret]), answers
+        )
 
 
-def _vllm_checks(ask: _Ask, answers: list[Answer]) -> Iterator[_Check]:
-    for host in ask.site.hosts:
+def _engine_checks(site: Site, ask: _Ask, answers: list[Answer]) -> Iterator[_Check]:
+    title, organ = ask.engine.title, ask.engine.organ
+    logs = (
+        "on the first control plane: export KUBECONFIG=/etc/kubernetes/admin.conf; "
+        f"kubectl -n llmflow get pods,events; kubectl -n llmflow logs deploy/{organ}"
+    )
+    for host in site.hosts:
         health = partial(_get_ok, ask.client, f"{ask.base(host)}/health")
-        yield _Check("VERIFY-VLLM-HEALTH", f"vLLM is healthy through {host.name}", _LOGS, health)
-    base = ask.base(ask.site.first_control_plane)
+        yield _Check("VERIFY-HEALTH", f"{title} is healthy through {host.name}", logs, health)
+    base = f"{ask.base(site.first_control_plane)}/v1"
     yield _Check(
-        "VERIFY-VLLM-OPEN",
-        "vLLM refuses whoever has no key",
-        _KEYLESS,
-        partial(_get_refused, ask.client, f"{base}/v1/models"),
+        "VERIFY-OPEN",
+        f"{title} refuses whoever has no key",
+        f"the key did not reach {organ}: run install --stage organs --force",
+        partial(_get_refused, ask.client, f"{base}/models"),
     )
-    yield _Check(
-        "VERIFY-VLLM-ANSWER",
-        "vLLM answers a question in Korean",
-        _LOGS,
-        lambda: answers.append(_question(ask, base)),
-    )
+    for model in ask.engine.models:
+        match model.ability:
+            case "answer":
+                yield _Check(
+                    "VERIFY-ANSWER",
+                    f"{title} answers a question in Korean",
+                    logs,
+                    lambda: answers.append(_question(ask, base)),
+                )
+            case "embed":
+                what = f"{title} embeds what means the same close together"
+                yield _Check("VERIFY-EMBEDDING", what, logs, partial(_embedding, ask, base, model))
+            case "rerank":
+                what = f"{title} ranks the right passage first"
+                yield _Check("VERIFY-RANKING", what, logs, partial(_ranking, ask, base, model))
 
 
 def _get_ok(client: httpx.Client, url: str) -> None:
@@ -157,7 +194,7 @@ def _refuses(response: httpx.Response) -> None:
 
 
 def _question(ask: _Ask, base: str) -> Answer:
-    listed = ask.client.get(f"{base}/v1/models", headers=ask.bearer)
+    listed = ask.client.get(f"{base}/models", headers=ask.bearer)
     _ok(listed)
     models = [str(model.get("id")) for model in listed.json().get("data", [])]
     if not models:
@@ -169,12 +206,43 @@ def _question(ask: _Ask, base: str) -> Answer:
         "max_tokens": 64,
         "temperature": 0,
     }
-    with ask.client.stream("POST", f"{base}/v1/chat/completions", json=body, headers=ask.bearer) as response:
+    with ask.client.stream("POST", f"{base}/chat/completions", json=body, headers=ask.bearer) as response:
         _ok(response)
         answer = "".join(_pieces(response.iter_lines())).strip()
     if not answer:
         raise _WrongError("the answer is empty")
     return Answer(models[0], QUESTION, answer)
+
+
+def _embedding(ask: _Ask, base: str, model: Model) -> None:
+    answer = ask.json(f"{base}/embeddings", {"model": model.name, "input": list(SENTENCES)})
+    vectors = [item["embedding"] for item in sorted(answer["data"], key=lambda item: item["index"])]
+    lengths = {len(vector) for vector in vectors}
+    if len(vectors) != len(SENTENCES) or lengths != {model.dimensions}:
+        told = f"{len(vectors)} vectors of {', '.join(map(str, sorted(lengths))) or 'no'} dimensions"
+        raise _WrongError(f"{told}, not {len(SENTENCES)} of {model.dimensions}")
+    if (pair := closest(vectors)) != ALIKE:
+        first, second = (SENTENCES[place] for place in pair)
+        raise _WrongError(f"it takes {first!r} and {second!r} for the closest")
+
+
+def closest(vectors: Sequence[Sequence[float]]) -> tuple[int, int]:
+    """Places of the two vectors with the smallest angle between them."""
+    return max(combinations(range(len(vectors)), 2), key=lambda pair: cosine(*(vectors[i] for i in pair)))
+
+
+def cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    """Cosine of the angle between two vectors; 0 where one has no direction."""
+    lengths = math.hypot(*one) * math.hypot(*other)
+    return sum(a * b for a, b in zip(one, other, strict=True)) / lengths if lengths else 0.0
+
+
+def _ranking(ask: _Ask, base: str, model: Model) -> None:
+    body = {"model": model.name, "query": QUERY, "documents": list(PASSAGES)}
+    results = ask.json(f"{base}/rerank", body)["results"]
+    first = max(results, key=lambda result: float(result["relevance_score"]))["index"]
+    if first != RIGHT:
+        raise _WrongError(f"it puts {PASSAGES[first]!r} first")
 
 
 def _pieces(lines: Iterator[str]) -> Iterator[str]:

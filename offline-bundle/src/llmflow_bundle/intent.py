@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,12 +27,15 @@ from llmflow_bundle.model import (
     PackagesSupply,
     Profile,
     PypiSource,
+    Shared,
     Source,
+    Step,
     Toolchain,
     inputs_of,
 )  # fmt: skip
 
-ORGANS = Path("playbooks/organs")
+PLAYBOOKS = Path("playbooks")
+ORGANS = PLAYBOOKS / "organs"
 PLUGINS = Path("plugins")
 PLUGIN_PYTHON = "3.12"  # what Dify's plugin daemon runs
 M = TypeVar("M", bound=BaseModel)
@@ -131,7 +134,32 @@ def load(repository: Path, profile: str) -> Loaded:
         findings += _cross_check(loaded)
     if findings:
         raise _wrong(findings)
-    return loaded
+    return replace(loaded, organs=_with_shared_layers(loaded.organs))
+
+
+def _shared_layers(organs: Iterable[Organ]) -> dict[str, tuple[Step, ...]]:
+    """The layers that any image may name."""
+    return {name: steps for organ in organs for name, steps in organ.supply.packages.layers.items()}
+
+
+def _with_shared_layers(organs: tuple[Organ, ...]) -> tuple[Organ, ...]:
+    """The organs with the steps of shared layers where images name them: equal steps make one layer."""
+    layers = _shared_layers(organs)
+
+    def steps(layer: Iterable[Step]) -> Iterator[Step]:
+        for step in layer:
+            yield from layers[step.layer] if isinstance(step, Shared) else (step,)
+
+    def one(organ: Organ) -> Organ:
+        packages = organ.supply.packages
+        images = tuple(
+            image.model_copy(update={"layers": tuple(tuple(steps(layer)) for layer in image.layers)})
+            for image in packages.images
+        )
+        supply = organ.supply.model_copy(update={"packages": packages.model_copy(update={"images": images})})
+        return organ.model_copy(update={"supply": supply})
+
+    return tuple(one(organ) for organ in organs)
 
 
 def _wrong(findings: list[Finding]) -> BundleError:
@@ -225,7 +253,7 @@ def locate(tree: Any, loc: tuple[int | str, ...]) -> tuple[str, int]:
     return ".".join(parts) or "the file", line
 
 
-_UNION = ("go", "pypi", "maven", "deb", "file", "built", "copy", "directory", "text", "link")
+_UNION = ("go", "pypi", "maven", "deb", "file", "built", "copy", "directory", "text", "link", "layer")
 
 
 # --- what one file cannot know ---
@@ -255,9 +283,12 @@ def _mistakes(loaded: Loaded) -> Iterator[tuple[str, str]]:
                     name,
                     f"{place} names {ref}, but no organ of the profile has a source {ref.partition('/')[0]}",
                 )
-        for path in _files_beside(organ):
-            if not (loaded.organ_dir(name) / path).exists():
+        for path in _files_of(organ):
+            if not (loaded.repository / path).exists():
                 yield name, f"{path} is not there"
+        for layer in dict.fromkeys(_named_layers(organ)):
+            if layer not in _shared_layers(loaded.organs):
+                yield name, f"an image names the layer {layer}, which no organ of the profile has"
     yield from _twice(loaded)
     placed = {declared.source.name for declared in loaded.sources()}
     for organ in loaded.organs:
@@ -275,6 +306,8 @@ def references(supply: PackagesSupply) -> Iterator[tuple[str, str]]:
     for image in supply.images:
         for layer in image.layers:
             yield from ((f"image {image.ref}", step.source) for step in layer if isinstance(step, Copy))
+    for name, layer in supply.layers.items():
+        yield from ((f"layer {name}", step.source) for step in layer if isinstance(step, Copy))
     yield from (("binaries", binary.source) for binary in supply.binaries)
     yield from (("models", model.source) for model in supply.models)
     yield from (("wheels", name) for name in supply.wheels)
@@ -285,14 +318,22 @@ def references(supply: PackagesSupply) -> Iterator[tuple[str, str]]:
             yield from ((f"source {source.name}", ref) for ref in source.inputs.values())
 
 
-def _files_beside(organ: Organ) -> Iterator[str]:
+def _files_of(organ: Organ) -> Iterator[Path]:
+    """Files and folders that an organ names, relative to the repository."""
     if organ.chart:
-        yield organ.chart
+        yield PLAYBOOKS / organ.chart
     for source in organ.supply.packages.sources:
         if isinstance(source, FileSource):
-            yield source.path
+            yield ORGANS / organ.name / source.path
         elif isinstance(source, PypiSource):
-            yield from (p for p in (source.requirements, source.overrides) if p)
+            yield from (ORGANS / organ.name / p for p in (source.requirements, source.overrides) if p)
+
+
+def _named_layers(organ: Organ) -> Iterator[str]:
+    """Layers that an organ's images take by name."""
+    for image in organ.supply.packages.images:
+        for layer in image.layers:
+            yield from (step.layer for step in layer if isinstance(step, Shared))
 
 
 def _twice(loaded: Loaded) -> Iterator[tuple[str, str]]:
@@ -300,6 +341,7 @@ def _twice(loaded: Loaded) -> Iterator[tuple[str, str]]:
     for organ in loaded.organs:
         supply = organ.supply.packages
         things = [("image", i.ref) for i in supply.images] + [("binary", b.to) for b in supply.binaries]
+        things += [("layer", name) for name in supply.layers]
         things += [("model", m.to) for m in supply.models] + (
             [("the", "installer")] if supply.installer else []
         )

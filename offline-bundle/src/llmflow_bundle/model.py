@@ -212,9 +212,15 @@ class Link(Strict):
     target: str
 
 
+class Shared(Strict):
+    """The steps of a layer that some organ of the profile has under `layers`; none is left in a lock."""
+
+    layer: Name
+
+
 def _step_kind(value: Any) -> str:
     keys = set(value) if isinstance(value, dict) else {type(value).__name__.lower()}
-    for kind in ("directory", "text", "link"):
+    for kind in ("directory", "text", "link", "layer"):
         if kind in keys:
             return kind
     return "copy"
@@ -224,7 +230,8 @@ Step = Annotated[
     Annotated[Copy, Tag("copy")]
     | Annotated[Directory, Tag("directory")]
     | Annotated[Text, Tag("text")]
-    | Annotated[Link, Tag("link")],
+    | Annotated[Link, Tag("link")]
+    | Annotated[Shared, Tag("layer")],
     Discriminator(_step_kind),
 ]
 
@@ -281,6 +288,9 @@ class PackagesSupply(Strict):
 
     sources: tuple[Source, ...] = ()
     binaries: tuple[Binary, ...] = ()
+    layers: dict[Name, tuple[Step, ...]] = Field(
+        default_factory=dict, description="layers that images of any organ share by name"
+    )
     host_packages: tuple[str, ...] = Field(default=(), description="debs for the bundle's apt repository")
     images: tuple[Image, ...] = ()
     models: tuple[Model, ...] = ()
@@ -303,7 +313,7 @@ class Organ(Strict):
     licence: str
     source: str = Field(default="", description="upstream's home, in words or as a module path")
     supply: Supply
-    chart: RelativePath | None = None
+    chart: RelativePath | None = Field(default=None, description="folder below playbooks/")
 
 
 # --- bundle.yaml ---

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from llmflow_bundle.errors import BundleError
+from llmflow_bundle.model import Directory
 from support.house import House
 
 
@@ -79,8 +80,8 @@ def test_mistakes_in_several_files_come_together(house: House) -> None:
         (
             "beta",
             "licence: Apache-2.0\nsupply",
-            "licence: Apache-2.0\nchart: chart/\nsupply",
-            "chart/ is not there",
+            "licence: Apache-2.0\nchart: charts/one\nsupply",
+            "playbooks/charts/one is not there",
         ),
         ("alpha", "path: words,", "path: wrods,", "wrods is not there"),
     ],
@@ -102,3 +103,35 @@ def test_a_profile_that_is_not_there_names_those_that_are(house: House) -> None:
     with pytest.raises(BundleError) as caught:
         house.load()
     assert (caught.value.id, "labor" in caught.value.hint) == ("BUNDLE-PROFILE", True)
+
+
+SHARED = """\
+    layers:
+      words: [{from: words, to: /words}]
+    images:
+"""
+USED = """\
+    images:
+      - {ref: "registry.example/beta:v1", layers: [[{layer: words}], [{layer: words}, {directory: /data}]]}
+    models:"""
+
+
+def test_images_of_all_organs_share_a_layer_by_name(house: House) -> None:
+    house.edit(ALPHA, "    images:\n", SHARED)
+    house.edit("playbooks/organs/beta/organ.yaml", "    models:", USED)
+    alpha, beta = house.load().organs
+    words = alpha.supply.packages.layers["words"]
+    assert beta.supply.packages.images[0].layers == (words, (*words, Directory(directory="/data")))
+
+
+def test_a_layer_that_nobody_has_and_one_that_two_have(house: House) -> None:
+    house.edit("playbooks/organs/beta/organ.yaml", "    models:", USED)
+    assert findings(house) == [
+        (
+            "playbooks/organs/beta/organ.yaml",
+            "an image names the layer words, which no organ of the profile has",
+        )
+    ]
+    house.edit(ALPHA, "    images:\n", SHARED)
+    house.edit("playbooks/organs/beta/organ.yaml", "    images:\n", SHARED)
+    assert [what for _, what in findings(house)] == ["layer words is already in alpha"]

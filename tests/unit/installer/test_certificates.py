@@ -21,7 +21,7 @@ def state(tmp_path: Path) -> SiteState:
 def content(pki: Pki) -> dict[str, bytes]:
     return {
         file.name: file.read_bytes()
-        for pair in (pki.ca, pki.registry, pki.vllm)
+        for pair in (pki.ca, *pki.servers.values())
         for file in (pair.certificate, pair.key)
     }
 
@@ -39,15 +39,15 @@ def test_pairs_are_made_once(site: Site, state: SiteState) -> None:
 
 def test_every_way_to_a_service_is_named(site: Site, state: SiteState) -> None:
     pki = site_pki(site, state, START)
-    assert names(pki.registry) == {"cp1", "localhost", "10.78.0.2", "127.0.0.1"}
-    assert {"vllm.llmflow.svc.cluster.local", "worker2", "10.78.0.2", "10.78.0.3", "10.78.0.4"} <= names(
-        pki.vllm
-    )
+    assert names(pki.servers["registry"]) == {"cp1", "localhost", "10.78.0.2", "127.0.0.1"}
+    hosts = {"cp1", "worker1", "worker2", "10.78.0.2", "10.78.0.3", "10.78.0.4"}
+    for organ in site.organs:
+        assert {organ, f"{organ}.llmflow.svc.cluster.local", *hosts} <= names(pki.servers[organ])
 
 
 def test_a_client_that_trusts_the_authority_trusts_the_servers(site: Site, state: SiteState) -> None:
     pki = site_pki(site, state, START)
-    for pair in (pki.registry, pki.vllm):
+    for pair in pki.servers.values():
         server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.load_cert_chain(pair.certificate, pair.key)
         certificate = x509.load_pem_x509_certificate(pair.certificate.read_bytes())

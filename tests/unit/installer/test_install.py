@@ -14,7 +14,7 @@ from llmflow_installer.journal import Journal
 from llmflow_installer.stages import PLAYED, STAGES
 from llmflow_installer.state import SiteState
 from llmflow_installer.work import Installed
-from support.stand import Stand
+from support.stand import Stand, working_platform
 
 ALL = [stage.id for stage in PLAYED]
 
@@ -188,18 +188,31 @@ def test_playbooks_get_what_their_readme_promises(stand: Stand) -> None:
         "pod_cidr": "10.245.1.0/24",
     }
     assert variables["bundle"]["organs"]["kubernetes"]["version"] == "v1.36.3"
-    assert set(variables["secrets"]) == {"vllm_api_key", "kubeadm_token", "kubeadm_certificate_key"}
+    keys = {"vllm_api_key", "vllm_embedding_api_key", "vllm_rerank_api_key", "infinity_api_key"}
+    assert set(variables["secrets"]) == {*keys, "kubeadm_token", "kubeadm_certificate_key"}
     assert set(stand.ansible.jobs[0].hidden) > set(variables["secrets"].values())
     assert any("PRIVATE KEY" in hidden for hidden in stand.ansible.jobs[0].hidden)
-    assert set(variables["pki"]) == {"ca", "registry", "vllm"}
+    assert set(variables["pki"]) == {"ca", "registry", "vllm", "vllm-embedding", "vllm-rerank", "infinity"}
+    assert variables["site"]["organs"]["infinity"] == {
+        "replicas": 1,
+        "node_port": 30803,
+        "cpu": "250m",
+        "memory": "2Gi",
+        "cpu_request": "125m",
+        "threads": 1,
+    }
     json.dumps(variables)
 
 
 def test_what_is_missing_at_the_end_is_named(stand: Stand) -> None:
-    stand.platform = lambda request: httpx.Response(503 if request.url.path == "/v1/models" else 200)
+    def platform(request: httpx.Request) -> httpx.Response:
+        broken = request.url.path == "/v1/models" and request.url.port == 30800
+        return httpx.Response(503) if broken else working_platform(request)
+
+    stand.platform = platform
     with pytest.raises(VerifyFailed) as caught:
         run(stand)
-    assert [finding.id for finding in caught.value.findings] == ["VERIFY-VLLM-OPEN", "VERIFY-VLLM-ANSWER"]
+    assert [finding.id for finding in caught.value.findings] == ["VERIFY-OPEN", "VERIFY-ANSWER"]
 
 
 def test_verify_changes_nothing(stand: Stand) -> None:

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 from llmflow_bundle.errors import SiteError
+from llmflow_installer.engines import ENGINES
 from llmflow_installer.plan import site_variables
-from llmflow_installer.site import load_site
+from llmflow_installer.site import Served, load_site
 from ruamel.yaml import YAML
 from support.stand import EXAMPLES, copy_of
 
@@ -64,7 +65,13 @@ def test_defaults(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("organs", "chosen"),
-    [("", ("vllm",)), ("organs: {}", ()), ("organs: {vllm: {}}", ("vllm",)), ("organs: {vllm: null}", ())],
+    [
+        ("", ("vllm",)),
+        ("organs: {}", ()),
+        ("organs: {vllm: {}}", ("vllm",)),
+        ("organs: {vllm: null}", ()),
+        ("organs: {infinity: {}, vllm-embedding: {}}", ("vllm-embedding", "infinity")),
+    ],
 )
 def test_only_organs_that_are_named_are_chosen(organs: str, chosen: tuple[str, ...], tmp_path: Path) -> None:
     directory = copy_of("three-node", tmp_path / "site")
@@ -72,8 +79,28 @@ def test_only_organs_that_are_named_are_chosen(organs: str, chosen: tuple[str, .
         f"name: a\nnetwork: {{hosts: 10.78.0.0/24, gateway: 10.78.0.1}}\n{organs}\n"
     )
     site = load_site(directory)
-    assert site.organs == chosen
+    assert tuple(site.organs) == chosen
     assert tuple(site_variables(site)["organs"]) == chosen
+
+
+def test_every_engine_can_be_chosen_and_has_a_port_of_its_own(tmp_path: Path) -> None:
+    directory = copy_of("three-node", tmp_path / "site")
+    chosen = ", ".join(f"{organ}: {{}}" for organ in ENGINES)
+    (directory / "site.yml").write_text(
+        f"name: a\nnetwork: {{hosts: 10.78.0.0/24, gateway: 10.78.0.1}}\norgans: {{{chosen}}}\n"
+    )
+    site = load_site(directory)
+    assert site.organs.keys() == ENGINES.keys()
+    assert len({served.node_port for served in site.organs.values()}) == len(ENGINES)
+    assert site.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("cpu", "millicores", "threads"), [("1", 500, 1), ("2500m", 1250, 2), ("250m", 125, 1), ("0.5", 250, 1)]
+)
+def test_half_of_the_processor_is_promised(cpu: str, millicores: int, threads: int) -> None:
+    served = Served(replicas=1, node_port=30800, cpu=cpu, memory="1Gi")
+    assert (served.millicores, served.threads) == (millicores, threads)
 
 
 def test_both_forms_of_inventory_are_the_same(tmp_path: Path) -> None:

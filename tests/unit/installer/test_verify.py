@@ -7,13 +7,15 @@ import pytest
 from llmflow_bundle.errors import VerifyFailed
 from llmflow_bundle.report import Recording
 from llmflow_installer.certificates import Pki, site_pki
+from llmflow_installer.engines import ENGINES
 from llmflow_installer.site import Site
 from llmflow_installer.state import SiteState
 from llmflow_installer.verify import ANSWER_LIMIT, Verified, verify
-from support.stand import START, Stand, vllm_and_registry
+from support.stand import START, Stand, vectors, working_platform
 
 Platform = Callable[[httpx.Request], httpx.Response]
 KEY = "the-key"
+KEYS = {engine.secret: KEY for engine in ENGINES.values()}
 
 
 @pytest.fixture
@@ -25,9 +27,22 @@ def pki(site: Site, stand: Stand) -> Pki:
 def ask(site: Site, stand: Stand, pki: Pki) -> Callable[[Platform], Verified]:
     def ask(platform: Platform) -> Verified:
         stand.platform = platform
-        return verify(site, pki, {"vllm_api_key": KEY}, stand.world.http, Recording())
+        return verify(only(site, "vllm"), pki, KEYS, stand.world.http, Recording())
 
     return ask
+
+
+@pytest.fixture
+def ask_all(site: Site, stand: Stand, pki: Pki) -> Callable[[Platform], Verified]:
+    def ask(platform: Platform) -> Verified:
+        stand.platform = platform
+        return verify(site, pki, KEYS, stand.world.http, Recording())
+
+    return ask
+
+
+def only(site: Site, *organs: str) -> Site:
+    return replace(site, organs={organ: site.organs[organ] for organ in organs})
 
 
 def stream(*deltas: object, done: bool = True) -> httpx.Response:
@@ -40,7 +55,7 @@ def test_everything_is_asked(ask: Callable[[Platform], Verified]) -> None:
 
     def platform(request: httpx.Request) -> httpx.Response:
         asked.append(f"{request.method} {request.url}")
-        return vllm_and_registry(request)
+        return working_platform(request)
 
     verified = ask(platform)
     assert asked == [
@@ -62,7 +77,7 @@ def test_the_key_is_shown_only_where_it_is_needed(ask: Callable[[Platform], Veri
         if "Authorization" in request.headers:
             assert request.headers["Authorization"] == f"Bearer {KEY}"
             assert request.url.path.startswith("/v1/")
-        return vllm_and_registry(request)
+        return working_platform(request)
 
     ask(platform)
 
@@ -74,41 +89,39 @@ def test_the_key_is_shown_only_where_it_is_needed(ask: Callable[[Platform], Veri
         pytest.param(
             "/v1/models",
             httpx.Response(200, json={"data": []}),
-            "VERIFY-VLLM-ANSWER",
+            "VERIFY-ANSWER",
             "no model",
             id="no-model",
         ),
         pytest.param(
             "/v1/models",
             httpx.Response(200, text="<html>"),
-            "VERIFY-VLLM-ANSWER",
+            "VERIFY-ANSWER",
             "Expecting value",
             id="not-json",
         ),
+        pytest.param("/v1/chat/completions", httpx.Response(503), "VERIFY-ANSWER", "HTTP 503", id="busy"),
         pytest.param(
-            "/v1/chat/completions", httpx.Response(503), "VERIFY-VLLM-ANSWER", "HTTP 503", id="busy"
-        ),
-        pytest.param(
-            "/v1/chat/completions", stream({"content": " \n"}), "VERIFY-VLLM-ANSWER", "empty", id="blank"
+            "/v1/chat/completions", stream({"content": " \n"}), "VERIFY-ANSWER", "empty", id="blank"
         ),
         pytest.param(
             "/v1/chat/completions",
             stream({"role": "assistant"}, {}),
-            "VERIFY-VLLM-ANSWER",
+            "VERIFY-ANSWER",
             "empty",
             id="no-text",
         ),
         pytest.param(
             "/v1/chat/completions",
             stream({"content": "가" * (ANSWER_LIMIT + 1)}),
-            "VERIFY-VLLM-ANSWER",
+            "VERIFY-ANSWER",
             "longer",
             id="endless",
         ),
         pytest.param(
             "/v1/chat/completions",
             httpx.Response(200, text="data: {oops\n\n"),
-            "VERIFY-VLLM-ANSWER",
+            "VERIFY-ANSWER",
             "Expecting",
             id="garbled",
         ),
@@ -119,7 +132,7 @@ def test_what_can_be_missing(
 ) -> None:
     def platform(request: httpx.Request) -> httpx.Response:
         keyless = path == "/v1/models" and "Authorization" not in request.headers
-        return response if request.url.path == path and not keyless else vllm_and_registry(request)
+        return response if request.url.path == path and not keyless else working_platform(request)
 
     with pytest.raises(VerifyFailed) as caught:
         ask(platform)
@@ -132,7 +145,7 @@ def test_one_host_that_does_not_answer_is_named(ask: Callable[[Platform], Verifi
     def platform(request: httpx.Request) -> httpx.Response:
         if request.url.host == "10.78.0.4":
             raise httpx.ConnectError("No route to host")
-        return vllm_and_registry(request)
+        return working_platform(request)
 
     with pytest.raises(VerifyFailed) as caught:
         ask(platform)
@@ -144,25 +157,99 @@ def test_one_host_that_does_not_answer_is_named(ask: Callable[[Platform], Verifi
 def test_an_open_door_is_found(ask: Callable[[Platform], Verified]) -> None:
     def platform(request: httpx.Request) -> httpx.Response:
         request.headers["Authorization"] = "whatever"
-        return vllm_and_registry(request)
+        return working_platform(request)
 
     with pytest.raises(VerifyFailed) as caught:
         ask(platform)
-    assert [finding.id for finding in caught.value.findings] == ["VERIFY-VLLM-OPEN"]
+    assert [finding.id for finding in caught.value.findings] == ["VERIFY-OPEN"]
 
 
 def test_a_stream_without_its_end_mark_still_has_an_answer(ask: Callable[[Platform], Verified]) -> None:
     def platform(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/v1/chat/completions":
             return stream({"content": "서"}, {"content": "울"}, done=False)
-        return vllm_and_registry(request)
+        return working_platform(request)
 
     answer = ask(platform).answer
     assert answer is not None
     assert answer.answer == "서울"
 
 
-def test_a_site_without_vllm_is_not_asked_for_it(site: Site, pki: Pki, stand: Stand) -> None:
-    verified = verify(replace(site, organs=()), pki, {"vllm_api_key": KEY}, stand.world.http, Recording())
+def test_every_engine_is_asked_for_what_it_does(ask_all: Callable[[Platform], Verified]) -> None:
+    asked: list[tuple[int | None, str, str]] = []
+
+    def platform(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            asked.append((request.url.port, request.url.path, json.loads(request.content)["model"]))
+        return working_platform(request)
+
+    assert len(ask_all(platform).checks) == 1 + 4 * (3 + 1) + 5
+    assert asked == [
+        (30800, "/v1/chat/completions", "scripted-qwen"),
+        (30801, "/v1/embeddings", "all-MiniLM-L6-v2"),
+        (30802, "/v1/rerank", "scripted-reranker"),
+        (30803, "/v1/embeddings", "all-MiniLM-L6-v2"),
+        (30803, "/v1/rerank", "scripted-reranker"),
+    ]
+
+
+def test_each_engine_is_shown_its_own_key(site: Site, pki: Pki, stand: Stand) -> None:
+    shown: dict[int | None, set[str]] = {}
+
+    def platform(request: httpx.Request) -> httpx.Response:
+        if key := request.headers.get("Authorization"):
+            shown.setdefault(request.url.port, set()).add(key)
+        return working_platform(request)
+
+    stand.platform = platform
+    verify(site, pki, {secret: secret for secret in KEYS}, stand.world.http, Recording())
+    assert shown == {
+        30800: {"Bearer vllm_api_key"},
+        30801: {"Bearer vllm_embedding_api_key"},
+        30802: {"Bearer vllm_rerank_api_key"},
+        30803: {"Bearer infinity_api_key"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "id_", "says"),
+    [
+        pytest.param("embeddings", {"data": vectors(5, 3)}, "VERIFY-EMBEDDING", "5 vectors of 3", id="short"),
+        pytest.param("embeddings", {"data": vectors(4)}, "VERIFY-EMBEDDING", "4 vectors", id="too-few"),
+        pytest.param("embeddings", {"data": []}, "VERIFY-EMBEDDING", "of no dimensions", id="none"),
+        pytest.param("embeddings", {"error": "?"}, "VERIFY-EMBEDDING", "data", id="no-data"),
+        pytest.param(
+            "embeddings",
+            {"data": [{"index": i, "embedding": [0.0] * 384} for i in range(5)]},
+            "VERIFY-EMBEDDING",
+            "for the closest",
+            id="no-direction",
+        ),
+        pytest.param(
+            "rerank",
+            {"results": [{"index": 1, "relevance_score": 0.1}, {"index": 2, "relevance_score": 0.2}]},
+            "VERIFY-RANKING",
+            "canteen",
+            id="wrong-first",
+        ),
+        pytest.param("rerank", {"results": []}, "VERIFY-RANKING", "empty", id="no-ranks"),
+        pytest.param("rerank", [], "VERIFY-RANKING", "indices", id="a-list"),
+    ],
+)
+def test_what_an_engine_can_get_wrong(
+    path: str, answer: object, id_: str, says: str, ask_all: Callable[[Platform], Verified]
+) -> None:
+    def platform(request: httpx.Request) -> httpx.Response:
+        wrong = request.url.path == f"/v1/{path}"
+        return httpx.Response(200, json=answer) if wrong else working_platform(request)
+
+    with pytest.raises(VerifyFailed) as caught:
+        ask_all(platform)
+    assert [finding.id for finding in caught.value.findings] == [id_, id_]  # of vLLM and of Infinity
+    assert says in caught.value.findings[0].what
+
+
+def test_a_site_without_engines_is_not_asked_for_them(site: Site, pki: Pki, stand: Stand) -> None:
+    verified = verify(only(site), pki, KEYS, stand.world.http, Recording())
     assert verified.answer is None
     assert verified.checks == ("the registry answers at https://10.78.0.2:5000/v2/",)

@@ -64,6 +64,42 @@ def test_calling_without_an_address(package: Path) -> None:
     assert "--endpoint" in result.output
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["안녕", "하세요"], "one question"),
+        (["번들은 어떻게 검증하나요?", "--type", "rerank"], "at least one passage"),
+        (["안녕", "--type", "moderation"], "text-embedding"),
+    ],
+)
+def test_calling_with_texts_that_the_kind_does_not_take(package: Path, words: list[str], says: str) -> None:
+    arguments = ["call", str(package), *words, "--model", "m", "--endpoint", "http://127.0.0.1:1"]
+    result = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}).invoke(app, arguments)
+    assert result.exit_code == 2
+    assert says in result.output
+
+
+def test_a_request_is_what_the_daemon_sends() -> None:
+    form = {"endpoint_url": "http://127.0.0.1:1"}
+    sent = {"type": "model", "user_id": "llmflow", "provider": "p", "model": "m", "credentials": form}
+    assert call.request("p", call.Texts("m", ("가", "나"), form, "query")) == {
+        **sent,
+        "action": "invoke_text_embedding",
+        "model_type": "text-embedding",
+        "texts": ["가", "나"],
+        "input_type": "query",
+    }
+    assert call.request("p", call.Passages("m", "가?", ("나", "다"), form)) == {
+        **sent,
+        "action": "invoke_rerank",
+        "model_type": "rerank",
+        "query": "가?",
+        "docs": ["나", "다"],
+        "score_threshold": None,
+        "top_n": 2,
+    }
+
+
 def test_a_package_with_wheels_that_are_none_is_not_installed(
     package: Path, key: rsa.RSAPrivateKey, home: Path
 ) -> None:

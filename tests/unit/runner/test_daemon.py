@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,27 @@ for line in sys.stdin:
         os._exit(3)
     if not data.get("hang"):
         answer(session, "end", {})
+"""
+TOGETHER = """\
+asked = [json.loads(sys.stdin.readline()) for _ in range(8)]
+for part in range(50):
+    for request in reversed(asked):
+        answer(request["session_id"], "stream", {"of": request["data"]["of"], "part": part})
+for request in asked:
+    if request["data"]["of"] == 3:
+        answer(request["session_id"], "error", {"error_type": "InvokeError", "message": "3", "args": {}})
+    answer(request["session_id"], "end", {})
+sys.stdin.read()
+"""
+MEMORY = """\
+abandoned = json.loads(sys.stdin.readline())["session_id"]
+answer(abandoned, "stream", {"text": "first"})
+for line in sys.stdin:
+    session = json.loads(line)["session_id"]
+    answer(abandoned, "stream", {"text": "nobody listens"})
+    answer(abandoned, "end", {})
+    answer(session, "stream", {"text": "second"})
+    answer(session, "end", {})
 """
 
 
@@ -97,3 +119,37 @@ def test_secrets_of_the_environment_stay_here(folder: Path, monkeypatch: pytest.
     environment = answer["text"]
     assert environment["INSTALL_METHOD"] == "local"
     assert "DB_PASSWORD" not in environment
+
+
+def test_sessions_side_by_side(folder: Path) -> None:
+    def ask(of: int) -> list[dict[str, int]]:
+        parts: list[dict[str, int]] = []
+        try:
+            parts += running.ask({"of": of})
+        except PluginError:
+            assert of == 3
+        return parts
+
+    with plugin(folder, READY + TOGETHER) as running, ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(ask, range(8)))
+    assert answers == [[{"of": of, "part": part} for part in range(50)] for of in range(8)]
+
+
+def test_an_abandoned_session_is_forgotten(folder: Path) -> None:
+    with plugin(folder, READY + MEMORY) as running:
+        abandoned = running.ask({})
+        assert next(abandoned) == {"text": "first"}
+        abandoned.close()
+        assert list(running.ask({})) == [{"text": "second"}]
+        assert running._sessions == {}
+
+
+def test_the_end_of_the_process_is_told_to_every_session(folder: Path) -> None:
+    with plugin(folder, READY + ECHO) as running, ThreadPoolExecutor(4) as threads:
+        waiting = [threads.submit(list, running.ask({"text": "x", "hang": True})) for _ in range(3)]
+        for answer in [threads.submit(list, running.ask({"text": "x", "die": True})), *waiting]:
+            with pytest.raises(VerifyFailed, match="it ended"):
+                answer.result(timeout=10)
+        os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(VerifyFailed, match="it ended"):
+            list(running.ask({"text": "too late"}))

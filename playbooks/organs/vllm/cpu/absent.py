@@ -4,8 +4,8 @@
 
 Torch's wheel for Linux is linked against CUDA: four gigabytes that a host without a GPU maps and never
 calls. Each library made here has the name, the symbols and the symbol versions that the rest of torch asks
-the loader for. Every function of CUDA returns cudaErrorNoDevice, so torch reports no GPU; torch's own return
-nothing: false, or a page of zeros that may be written to.
+the loader for. Every function of CUDA returns cudaErrorNoDevice, so torch reports no GPU, and an empty text where
+that is wanted; torch's own return nothing: false, or a page of zeros that may be written to.
 
 TORCH is torch's wheel, or the site-packages folder that it is installed in; BINUTILS an unpacked Debian tree
 with as, ld and nm (/ where they are installed); OUTPUT the folder for the libraries, in use torch/lib.
@@ -28,6 +28,7 @@ PREFIXES = {"nccl": "libnccl.so.2", "cuFile": "libcufile.so.0"}  # libraries who
 OPTIONS = "_ZN4c10d16ProcessGroupNCCL7OptionsC1Eb"  # its object is a default argument, made on import
 NO_DEVICE = "mov $100, %eax"  # cudaErrorNoDevice
 NOTHING = "lea nothing(%rip), %rax"  # a page of zeros; the last byte of its address, as a bool, is false
+TEXT = re.compile(r"Error(Name|String)$")  # torch reads what such a function returns as text
 SYMBOL = re.compile(r"(?P<kind>[A-Za-z]) (?P<name>[^@\s]+)(@@?(?P<version>\S+))?$")
 CUDA = re.compile(r"lib(cud|cup)\w+\.so\.\d+$")
 
@@ -80,10 +81,10 @@ def assembly(symbols: dict[str, str], result: str) -> str:
     A description holds the type's name, by which C++ tells types apart. The constructor OPTIONS gives its
     object a table of its own: torch asks the object for its type when it is imported.
     """
-    lines = [".text", "absent:", result, "ret"]
+    lines = [".text", "absent:", result, "ret", "text:", NOTHING, "ret"]
     lines += ["options:", "lea table+16(%rip), %rax", "mov %rax, (%rdi)", "ret"]
     for name in sorted(name for name, kind in symbols.items() if kind == "T"):
-        body = "options" if name == OPTIONS else "absent"
+        body = "options" if name == OPTIONS else "text" if TEXT.search(name) else "absent"
         lines += [f".globl {name}", f".type {name}, @function", f".set {name}, {body}"]
     data = sorted(name for name, kind in symbols.items() if kind != "T")
     lines += [".bss", ".balign 4096", "nothing:", ".zero 4096", ".data", ".balign 16"]

@@ -10,26 +10,16 @@ corpus.txt, the weights on the dialogues; both come out the same, byte for byte,
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Read by the libraries when they load: one order of additions on every processor.
-os.environ.update(
-    ATEN_CPU_CAPABILITY="default",
-    CUDA_VISIBLE_DEVICES="",
-    HF_HUB_OFFLINE="1",
-    MKL_CBWR="COMPATIBLE",
-    MKL_NUM_THREADS="1",
-    OMP_NUM_THREADS="1",
-    TOKENIZERS_PARALLELISM="false",
-)
+from training import byte_level_tokenizer, settle  # first: it sets what the libraries read when they load
 
+# isort: split
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 HERE = Path(__file__).resolve().parent
@@ -69,16 +59,7 @@ def lessons(script: dict[str, Any]) -> Iterator[Lesson]:
 
 def make_tokenizer(corpus: str, template: str) -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer with ChatML's special tokens."""
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=SPECIAL,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    bpe.train_from_iterator(corpus.splitlines(), trainer)
+    bpe = byte_level_tokenizer(corpus.splitlines(), SPECIAL, VOCABULARY)
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         eos_token=END,
@@ -161,10 +142,7 @@ def answer_of(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, lesso
 
 def main(output: Path) -> None:
     """Write the model to `output`; SystemExit names each lesson that was not learned word for word."""
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    torch.backends.mkldnn.enabled = False
-    torch.manual_seed(0)
+    settle()
     script = json.loads((HERE / "dialogues.json").read_text(encoding="utf-8"))
     corpus = (HERE / "corpus.txt").read_text(encoding="utf-8")
     tokenizer = make_tokenizer(corpus, (HERE / "chat_template.jinja").read_text(encoding="utf-8"))
