@@ -18,9 +18,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PAGE = REPOSITORY / "docs/reference/benchmarks.md"
 BUNDLE = REPOSITORY / "build/lab"
 SUITES = {
-    "bundle": ["bench/bench_bundle.py", str(BUNDLE)],
-    "install": ["bench/bench_install.py", str(BUNDLE)],
-    "plugin": ["bench/bench_plugin.py"],
+    "bundle": ["bench.bench_bundle", str(BUNDLE)],
+    "install": ["bench.bench_install", str(BUNDLE)],
+    "first token": ["bench.bench_first_token"],
+    "streams": ["bench.bench_streams"],
+    "memory": ["bench.bench_memory"],
+    "embeddings": ["bench.bench_embeddings"],
 }
 
 
@@ -37,9 +40,13 @@ def main() -> None:
 def _run(command: list[str]) -> dict[str, Any]:
     sys.stderr.write(f"measuring {command[0]} …\n")
     tests = REPOSITORY / "tests"
-    environment = {**os.environ, "PYTHONPATH": f"{tests}:{REPOSITORY / 'plugins/vllm'}"}
     done = subprocess.run(
-        [sys.executable, *command], cwd=tests, env=environment, stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-m", *command],
+        cwd=tests,
+        env={**os.environ, "PYTHONPATH": str(tests)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures
