@@ -30,7 +30,7 @@ $(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 bundle: $(READY) ## build the lab bundle into BUNDLE=build/lab (first time 12 minutes, then seconds)
 	@$(BIN)/llmflow bundle build lab --out $(BUNDLE)
 
-demo: $(READY) ## build, rehearse NODES=1 or 3 hosts, install, ask a question (first time 15 minutes, then 2)
+demo: $(READY) ## build, rehearse NODES=1 or 3 hosts, install, ask a question (first time 25 minutes, then 5)
 	@[ "$$(id -u)" = 0 ] || { echo "error: the demo boots hosts on a bridge, which needs root: sudo make demo" >&2; exit 4; }
 	started=$$(date +%s)
 	$(BIN)/llmflow bundle build lab --out $(BUNDLE)
@@ -45,7 +45,7 @@ check: $(READY) ## format, lint and types
 	$(BIN)/mypy
 	$(BIN)/mypy plugins/embeddings
 
-test: check test-unit test-contract test-integration test-e2e ## every tier (first time 25 minutes, then 11)
+test: check test-unit test-contract test-integration test-e2e ## every tier (first time 45 minutes, then 30)
 
 test-unit: $(READY) ## seconds: no sockets but loopback, no root
 	@$(PYTEST) tests/unit plugins/vllm/tests plugins/embeddings/tests

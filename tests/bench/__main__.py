@@ -1,4 +1,6 @@
-"""Run every benchmark and write docs/reference/benchmarks.md: `make bench`.
+"""Run the benchmarks and write docs/reference/benchmarks.md: `make bench`.
+
+    python tests/bench [SUITE …]     # only these; the rows of the others stay as they are
 
 Ratios are measured side by side in one run; absolute figures are this machine's on that day.
 """
@@ -29,11 +31,9 @@ SUITES = {
 
 def main() -> None:
     """Measure, then write the page; stop at the first benchmark that fails."""
-    chosen = sys.argv[1:] or list(SUITES)
-    figures = {name: _run(SUITES[name]) for name in chosen}
-    if chosen == list(SUITES):
-        PAGE.write_text(_page(figures), encoding="utf-8")
-        sys.stderr.write(f"written: {PAGE.relative_to(REPOSITORY)}\n")
+    figures = {name: _run(SUITES[name]) for name in sys.argv[1:] or SUITES}
+    PAGE.write_text(page(figures, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.stderr.write(f"written: {PAGE.relative_to(REPOSITORY)}\n")
     sys.stdout.write(json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -52,18 +52,25 @@ def _run(command: list[str]) -> dict[str, Any]:
     return figures
 
 
-def _page(figures: dict[str, dict[str, Any]]) -> str:
-    rows = [
-        f"| {suite} | {name} | {value} |" for suite, found in figures.items() for name, value in _flat(found)
-    ]
+def page(figures: dict[str, dict[str, Any]], before: str) -> str:
+    """The page with these figures, and with the rows of other suites as they stood on the page `before`."""
+    today = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
+    rows = {suite: _rows(suite, found, today) for suite, found in figures.items()}
+    kept = {
+        suite: [line for line in before.splitlines() if line.startswith(f"| {suite} |")] for suite in SUITES
+    }
     return "\n".join([
         "# Benchmarks", "",
-        "Written by `make bench`; don't edit. Ratios come from one run, side by side;"
-        " seconds and rates are this machine's.", "",
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, {_memory()} of memory,"
-        f" Linux {platform.release().split('-')[0]}, {_processor()}.", "",
-        "| suite | figure | value |", "|---|---|---|", *rows, "",
+        "Written by `make bench`; don't edit. The ratios of a suite come from one run, side by side;"
+        " seconds and rates are those of the machine and the day.", "",
+        f"{os.cpu_count()} cores, {_memory()} of memory, Linux {platform.release().split('-')[0]}, {_processor()}.", "",
+        "| suite | figure | value | measured |", "|---|---|---|---|",
+        *(row for suite in SUITES for row in rows.get(suite, kept[suite])), "",
     ])  # fmt: skip
+
+
+def _rows(suite: str, found: dict[str, Any], day: str) -> list[str]:
+    return [f"| {suite} | {name} | {value} | {day} |" for name, value in _flat(found)]
 
 
 def _flat(found: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
