@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dify_plugin import get_current_session
 from dify_plugin.config.logger_format import plugin_logger_handler
@@ -25,6 +25,17 @@ class Translated:
 
     labels: ClassVar[Mapping[str, str]]  # of the form's fields
 
+    def check(self, model: str, credentials: Mapping[str, Any]) -> None:
+        """Make one real call; raises the Fault that keeps the model from working."""
+        raise NotImplementedError
+
+    def validate_credentials(self, model: str, credentials: Mapping[str, Any]) -> None:
+        """Try the form out; raises CredentialsValidateFailedError naming the field to mend."""
+        try:
+            self.check(model, credentials)
+        except Fault as fault:
+            raise CredentialsValidateFailedError(faults.describe(fault, self.labels)) from fault
+
     @property
     def _invoke_error_mapping(self) -> dict[type[InvokeError], list[type[Exception]]]:
         return {getattr(errors, name): kinds for name, kinds in faults.by_dify_error().items()}
@@ -40,10 +51,6 @@ class Translated:
         log.warning("request %s failed: %s", trace.request_id, type(error).__name__)
         translated: InvokeError = getattr(errors, error.dify)(faults.describe(error, self.labels))
         return translated
-
-    def unfit(self, fault: Fault) -> CredentialsValidateFailedError:
-        """What the form shows when its credentials do not work, naming the field to mend."""
-        return CredentialsValidateFailedError(faults.describe(fault, self.labels))
 
 
 def current_trace() -> Trace:

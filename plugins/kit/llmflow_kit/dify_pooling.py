@@ -39,12 +39,9 @@ class Embeds(dify.Translated):
     def embedder(credentials: Mapping[str, object], model: str) -> Embedder:
         """The model that a form describes; raises a Fault."""
 
-    def validate_credentials(self, model: str, credentials: Mapping[str, Any]) -> None:
-        """Embed one word; raises CredentialsValidateFailedError naming the wrong field."""
-        try:
-            self.embedder(credentials, model).check()
-        except Fault as fault:
-            raise self.unfit(fault) from fault
+    def check(self, model: str, credentials: Mapping[str, Any]) -> None:
+        """Embed one word; raises a Fault."""
+        self.embedder(credentials, model).check()
 
     def _invoke(
         self,
@@ -106,12 +103,9 @@ class Reranks(dify.Translated):
     def reranker(credentials: Mapping[str, object], model: str) -> Reranker:
         """The model that a form describes; raises a Fault."""
 
-    def validate_credentials(self, model: str, credentials: Mapping[str, Any]) -> None:
-        """Rank two words; raises CredentialsValidateFailedError naming the wrong field."""
-        try:
-            self.reranker(credentials, model).check()
-        except Fault as fault:
-            raise self.unfit(fault) from fault
+    def check(self, model: str, credentials: Mapping[str, Any]) -> None:
+        """Rank two words; raises a Fault."""
+        self.reranker(credentials, model).check()
 
     def _invoke(
         self,

@@ -11,7 +11,6 @@ from dify_plugin.entities.model import AIModelEntity, ParameterRule
 from dify_plugin.entities.model.llm import LLMResult, LLMResultChunk, LLMResultChunkDelta, LLMUsage
 from dify_plugin.entities.model.message import AssistantPromptMessage, PromptMessage, PromptMessageTool
 from llmflow_kit import dify
-from llmflow_kit.faults import Fault
 from llmflow_kit.traces import Trace
 from llmflow_vllm import client, messages, parameters, schema, settings, stream, timing
 from llmflow_vllm.settings import Settings
@@ -26,12 +25,9 @@ class VllmLargeLanguageModel(dify.Translated, LargeLanguageModel):
 
     labels = settings.LABELS
 
-    def validate_credentials(self, model: str, credentials: Mapping[str, Any]) -> None:
-        """Let the model say one word; raises CredentialsValidateFailedError naming the wrong field."""
-        try:
-            client.vllm(settings.parse(credentials)).check(model)
-        except Fault as fault:
-            raise self.unfit(fault) from fault
+    def check(self, model: str, credentials: Mapping[str, Any]) -> None:
+        """Let the model say one word; raises a Fault."""
+        client.vllm(settings.parse(credentials)).check(model)
 
     def _invoke(
         self,
