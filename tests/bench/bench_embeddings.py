@@ -38,7 +38,7 @@ VECTOR = re.compile(rb"\d\s*\]")  # the end of each vector of an answer
 def measure(rounds: int = ROUNDS) -> dict[str, Any]:
     """Both servers, one after the other."""
     with contenders("embeddings") as plugins:
-        with infinity_server.real_infinity() as infinity:
+        with infinity_server.real_infinity("/v1") as infinity:
             real = _against(infinity.url, infinity_server.EMBEDDER, plugins, rounds)
         with fast_engine() as engine:
             fast = _against(engine.url, MODEL, plugins, rounds)

@@ -61,12 +61,15 @@ class Served:
 
 
 @contextmanager
-def real_infinity() -> Iterator[Served]:
-    """Serve both models on a free loopback port until the block ends; raises Missing where that cannot be."""
+def real_infinity(prefix: str = "") -> Iterator[Served]:
+    """Serve both models on a free loopback port until the block ends; raises Missing where that cannot be.
+
+    `prefix` comes before every path, as clients that know OpenAI's API only expect /v1.
+    """
     python, has, port = _python(), models(), free_port()
     with tempfile.TemporaryDirectory(prefix="llmflow-infinity-") as scratch:
         log = Path(scratch) / "infinity.log"
-        process = _start(python, has, port, Path(scratch), log)
+        process = _start(python, has, port, prefix, Path(scratch), log)
         try:
             wait_until_healthy(process, f"http://127.0.0.1:{port}/health", log)
             yield Served(f"http://127.0.0.1:{port}")
@@ -125,13 +128,15 @@ def _cache() -> Iterator[Path]:
         yield root
 
 
-def _start(python: Path, has: Models, port: int, scratch: Path, log: Path) -> subprocess.Popen[bytes]:
+def _start(
+    python: Path, has: Models, port: int, prefix: str, scratch: Path, log: Path
+) -> subprocess.Popen[bytes]:
     command = [
         "setpriv", "--pdeathsig", "TERM",  # a run that is killed leaves no server behind
         python.with_name("infinity_emb"), "v2", "--engine", "torch", "--device", "cpu", "--no-bettertransformer",
         "--model-id", has.embedder, "--served-model-name", EMBEDDER,
         "--model-id", has.reranker, "--served-model-name", RERANKER,
-        "--host", "127.0.0.1", "--port", port, "--api-key", KEY,
+        "--host", "127.0.0.1", "--port", port, "--url-prefix", prefix, "--api-key", KEY,
     ]  # fmt: skip
     with log.open("wb") as file:
         return subprocess.Popen(
