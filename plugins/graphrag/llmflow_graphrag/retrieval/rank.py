@@ -1,0 +1,65 @@
+"""One order out of three: how near, which words, and what the graph adds behind a gate.
+
+Dense and lexical scores are put on one scale (each list's own spread) and added: that is the base. The graph may lift a
+passage only as far as the passage itself fits the question, and only above passages that fit less than what it lifts: a
+name alone never pushes a better passage out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+DENSE, LEXICAL = 0.5, 0.5  # weights of the two searches
+GRAPH = 0.7  # of what the graph adds, at most
+OPEN = 0.15  # how far the gate stands open for a passage that does not fit at all
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of the candidates of one question, by chunk key."""
+
+    dense: Mapping[str, float]  # cosines
+    lexical: Mapping[str, float]  # BM25
+    graph: Mapping[str, float]  # walkers
+
+
+def base(evidence: Evidence, *, dense: float = DENSE, lexical: float = LEXICAL) -> dict[str, float]:
+    """The two searches as one score, 0 to 1."""
+    near, words = spread(evidence.dense), spread(evidence.lexical)
+    return {key: dense * near.get(key, 0.0) + lexical * words.get(key, 0.0) for key in {*near, *words}}
+
+
+def gated(evidence: Evidence, base_: Mapping[str, float]) -> dict[str, float]:
+    """The base, and what the graph adds to each passage as far as its own fit lets it through."""
+    walkers = _scaled(evidence.graph)
+    fits = spread(evidence.dense)
+    found = {}
+    for key in {*base_, *walkers}:
+        fit = max(fits.get(key, 0.0), base_.get(key, 0.0))
+        found[key] = base_.get(key, 0.0) + GRAPH * walkers.get(key, 0.0) * (OPEN + (1.0 - OPEN) * fit)
+    return found
+
+
+def fused(lists: Sequence[Sequence[str]], k: float = 60.0) -> dict[str, float]:
+    """Reciprocal rank fusion: for lists whose scores can't be compared."""
+    found: dict[str, float] = {}
+    for ranked in lists:
+        for place, key in enumerate(ranked):
+            found[key] = found.get(key, 0.0) + 1.0 / (k + place + 1)
+    return found
+
+
+def spread(scores: Mapping[str, float]) -> dict[str, float]:
+    """Scores between the least and the greatest of them as 0 to 1; a single one is 1."""
+    if not scores:
+        return {}
+    least, most = min(scores.values()), max(scores.values())
+    if most <= least:
+        return dict.fromkeys(scores, 1.0)
+    return {key: (score - least) / (most - least) for key, score in scores.items()}
+
+
+def _scaled(scores: Mapping[str, float]) -> dict[str, float]:
+    most = max(scores.values(), default=0.0)
+    return {key: score / most for key, score in scores.items()} if most > 0 else {}

@@ -1,0 +1,194 @@
+"""Vectors in Milvus: a server (2.3 to 2.6, or milvus-lite's), or milvus-lite in this process, by the address.
+
+One collection an embedder. A row holds the key of its chunk, the key of its scope (the partition key, so that a search
+touches its own workspace's part only) and its audience. The expressions are made of hex digits and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from pymilvus import DataType, MilvusClient, MilvusException
+from typing_extensions import override
+
+from llmflow_graphrag.errors import BadRequest, Incompatible, ModelFailed, StoreDown
+from llmflow_graphrag.keys import key
+from llmflow_graphrag.model import Vector
+from llmflow_graphrag.scope import Scope
+from llmflow_graphrag.stores import VectorRow, VectorStore
+
+T = TypeVar("T")
+
+SCHEMA = 1
+ROWS = 1000  # in a request; 6 MB of 1 536 dimensions, below Milvus' 64 MB
+MOST_ROWS = 16_000  # of an answer; Milvus refuses more than 16 384
+SECONDS = 20.0  # of a request
+HEX = re.compile("[0-9a-f]{32}")
+BATCH_OF_KEYS = 1000  # in an expression
+
+
+class MilvusVectors(VectorStore):
+    """A VectorStore in the collection of one embedder; it is made when the first vector comes.
+
+    `address` is http://host:19530, https://…, or the path of a milvus-lite file. Raises StoreDown.
+    """
+
+    def __init__(
+        self, address: str, embedder: str, dimensions: int, *, token: str = "", database: str = ""
+    ) -> None:
+        self.collection = f"llmflow_chunks_{SCHEMA}_{key('embedder', embedder, dimensions)[:12]}"
+        self._dimensions = dimensions
+        self._address = address
+        self._ready = False
+        self._lock = threading.Lock()
+        self._client = _told(
+            address, lambda: MilvusClient(address, token=token, db_name=database, timeout=SECONDS), "opened"
+        )
+
+    @override
+    def close(self) -> None:
+        self._client.close()
+
+    @override
+    def upsert(self, scope: Scope, rows: Sequence[VectorRow]) -> None:
+        self._make()
+        for row in rows:
+            if len(row.vector) != self._dimensions:
+                raise ModelFailed(
+                    f"The embedder gave a vector of {len(row.vector)} dimensions, not {self._dimensions} as before."
+                )
+        for start in range(0, len(rows), ROWS):
+            data = [
+                {"key": _hex(r.key), "scope": scope.key, "document": _hex(r.document), "audience": _hex(r.audience),
+                 "vector": list(r.vector)}
+                for r in rows[start : start + ROWS]
+            ]  # fmt: skip
+            self._ask(partial(self._client.upsert, self.collection, data, timeout=SECONDS))
+
+    @override
+    def delete(self, scope: Scope, keys: Sequence[str]) -> None:
+        if not self._exists():
+            return
+        for start in range(0, len(keys), BATCH_OF_KEYS):
+            where = f'scope == "{scope.key}" and key in {_list(keys[start : start + BATCH_OF_KEYS])}'
+            self._ask(partial(self._client.delete, self.collection, filter=where, timeout=SECONDS))
+
+    @override
+    def search(
+        self,
+        scope: Scope,
+        vector: Vector,
+        limit: int,
+        audiences: Sequence[str],
+        documents: Sequence[str] | None = None,
+    ) -> list[tuple[str, float]]:
+        if not audiences or (documents is not None and not documents) or not self._exists():
+            return []
+        if len(vector) != self._dimensions:
+            raise Incompatible(
+                f"The embedder gives {len(vector)} dimensions, but this workspace was built with {self._dimensions}."
+            )
+        where = f'scope == "{scope.key}" and audience in {_list(audiences)}'
+        if documents is not None:
+            where += f" and document in {_list(documents)}"
+        found = self._ask(
+            lambda: self._client.search(
+                self.collection,
+                [list(vector)],
+                anns_field="vector",
+                filter=where,
+                limit=limit,
+                output_fields=["key"],
+                search_params={"metric_type": "COSINE", "params": {"ef": max(64, limit)}},
+                timeout=SECONDS,
+            )
+        )
+        return [(hit["key"], float(hit["distance"])) for hit in found[0]]
+
+    @override
+    def fetch(self, scope: Scope, keys: Sequence[str]) -> dict[str, Vector]:
+        if not keys or not self._exists():
+            return {}
+        where = f'scope == "{scope.key}" and key in {_list(keys[:MOST_ROWS])}'
+        rows = self._query(where, ["key", "vector"], len(keys))
+        return {row["key"]: row["vector"] for row in rows}
+
+    @override
+    def rows(self, scope: Scope) -> Iterator[Sequence[tuple[str, str, str]]]:
+        if not self._exists():
+            return
+        fields = ["key", "document", "audience"]
+        pages = self._ask(
+            lambda: self._client.query_iterator(
+                self.collection, batch_size=ROWS, filter=f'scope == "{scope.key}"', output_fields=fields
+            )
+        )
+        try:
+            while part := self._ask(pages.next):
+                yield [(row["key"], row["document"], row["audience"]) for row in part]
+        finally:
+            pages.close()
+
+    def _query(self, where: str, fields: list[str], limit: int) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._ask(
+            lambda: self._client.query(
+                self.collection, filter=where, output_fields=fields, limit=limit, timeout=SECONDS
+            )
+        )
+        return rows
+
+    def _exists(self) -> bool:
+        if not self._ready:
+            self._ready = self._ask(lambda: self._client.has_collection(self.collection))
+            if self._ready:
+                self._ask(lambda: self._client.load_collection(self.collection))
+        return self._ready
+
+    def _make(self) -> None:
+        with self._lock:
+            if self._exists():
+                return
+            schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+            schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=32)
+            schema.add_field("scope", DataType.VARCHAR, max_length=32, is_partition_key=True)
+            schema.add_field("document", DataType.VARCHAR, max_length=32)
+            schema.add_field("audience", DataType.VARCHAR, max_length=32)
+            schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self._dimensions)
+            index = self._client.prepare_index_params()
+            index.add_index(
+                "vector", index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 128}
+            )
+            self._ask(
+                lambda: self._client.create_collection(
+                    self.collection,
+                    schema=schema,
+                    index_params=index,
+                    consistency_level="Strong",
+                    timeout=SECONDS,
+                )
+            )
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        return _told(self._address, call, "used")
+
+
+def _told(address: str, call: Callable[[], T], what: str) -> T:
+    try:
+        return call()
+    except (MilvusException, ConnectionError, TimeoutError) as error:
+        said = getattr(error, "message", "") or str(error)
+        raise StoreDown(f"Milvus at {address} can't be {what}: {said[:300]}") from error
+
+
+def _hex(text: str) -> str:
+    if not HEX.fullmatch(text):
+        raise BadRequest("A key must be 32 hex digits.")
+    return text
+
+
+def _list(keys: Sequence[str]) -> str:
+    return "[" + ",".join(f'"{_hex(one)}"' for one in keys) + "]"

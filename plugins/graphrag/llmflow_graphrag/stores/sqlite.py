@@ -1,0 +1,792 @@
+"""The graph in one SQLite file: for a first try, for tests, for a site of one machine. Nothing to run.
+
+SQLite's own full-text index (FTS5) gives BM25. Readers don't wait for the writer (write-ahead log); writers
+wait for each other. The schema's version is SQLite's `user_version`; MIGRATIONS lead from each version to the
+next.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from llmflow_graphrag.errors import Busy, Incompatible, StoreDown
+from llmflow_graphrag.keys import key
+from llmflow_graphrag.model import (
+    SAME_AS,
+    DocumentRow,
+    Dump,
+    Edge,
+    Entity,
+    Header,
+    PassageRow,
+    Relation,
+    Staged,
+)
+from llmflow_graphrag.names import sound
+from llmflow_graphrag.scope import Scope
+from llmflow_graphrag.stores import (
+    DEAD,
+    DELETING,
+    LEASE_SECONDS,
+    LIVE,
+    NEW,
+    PUBLISHED,
+    STAGED,
+    SWEEPING,
+    WRITING,
+    Community,
+    GraphStore,
+    Lease,
+    Placed,
+)
+
+PATIENCE = 30.0  # seconds that a writer waits for another
+
+MIGRATIONS = (
+    """
+    CREATE TABLE setting (scope TEXT, name TEXT, value TEXT, PRIMARY KEY (scope, name)) WITHOUT ROWID;
+    CREATE TABLE audience (
+        key TEXT PRIMARY KEY, scope TEXT NOT NULL, access TEXT NOT NULL, documents INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX audience_scope ON audience (scope);
+    CREATE TABLE document (
+        key TEXT PRIMARY KEY, scope TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL, problem TEXT NOT NULL,
+        lease TEXT, lease_until REAL NOT NULL, audience TEXT, title TEXT, fingerprint TEXT, access TEXT, metadata TEXT,
+        characters INTEGER) WITHOUT ROWID;
+    CREATE UNIQUE INDEX document_id ON document (scope, id);
+    CREATE TABLE chunk (
+        number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, scope TEXT NOT NULL, document TEXT NOT NULL,
+        state INTEGER NOT NULL, audience TEXT NOT NULL, ordinal INTEGER NOT NULL, start INTEGER NOT NULL,
+        "end" INTEGER NOT NULL, page INTEGER, boxes TEXT NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL,
+        terms TEXT NOT NULL);
+    CREATE INDEX chunk_document ON chunk (document, state);
+    CREATE TABLE entity (
+        number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, scope TEXT NOT NULL, norm TEXT NOT NULL,
+        sound TEXT NOT NULL, name TEXT NOT NULL, chunks INTEGER NOT NULL, spellings TEXT NOT NULL);
+    CREATE INDEX entity_sound ON entity (scope, sound) WHERE sound <> '';
+    CREATE TABLE mention (
+        chunk INTEGER NOT NULL, entity INTEGER NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,
+        surface TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, type TEXT NOT NULL,
+        PRIMARY KEY (chunk, entity)) WITHOUT ROWID;
+    CREATE INDEX mention_entity ON mention (entity, chunk);
+    CREATE TABLE fact (
+        chunk INTEGER NOT NULL, subject INTEGER NOT NULL, predicate TEXT NOT NULL, object INTEGER NOT NULL,
+        start INTEGER NOT NULL, "end" INTEGER NOT NULL, confidence REAL NOT NULL,
+        PRIMARY KEY (chunk, subject, predicate, object)) WITHOUT ROWID;
+    CREATE INDEX fact_subject ON fact (subject);
+    CREATE INDEX fact_object ON fact (object);
+    CREATE TABLE alias (scope TEXT, first TEXT, second TEXT, PRIMARY KEY (scope, first, second)) WITHOUT ROWID;
+    CREATE TABLE answer (key TEXT, document TEXT, text TEXT NOT NULL, PRIMARY KEY (document, key)) WITHOUT ROWID;
+    CREATE INDEX answer_key ON answer (key);
+    CREATE TABLE community (
+        key TEXT PRIMARY KEY, scope TEXT NOT NULL, label TEXT NOT NULL, level INTEGER NOT NULL, title TEXT NOT NULL,
+        summary TEXT NOT NULL, entities TEXT NOT NULL, chunks TEXT NOT NULL, fingerprint TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX community_label ON community (scope, label);
+    CREATE VIRTUAL TABLE term USING fts5 (
+        audience, terms, detail = column, tokenize = "unicode61 remove_diacritics 0");
+    """,
+)
+
+
+class SqliteGraph(GraphStore):
+    """A GraphStore in the file at `path`; raises StoreDown where it can't be opened, Incompatible where it is newer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._open = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        with _told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _migrate(self._connection())
+
+    @override
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for connection in self._all:
+            connection.close()
+        self._all.clear()
+        self._open = threading.local()
+
+    # what a workspace was built with
+
+    @override
+    def settings(self, scope: Scope) -> dict[str, str]:
+        return dict(self._read("SELECT name, value FROM setting WHERE scope = ?", scope.key))
+
+    @override
+    def settle(self, scope: Scope, settings: Mapping[str, str]) -> dict[str, str]:
+        with self._write() as db:
+            rows = [(scope.key, name, value) for name, value in settings.items()]
+            db.executemany("INSERT OR IGNORE INTO setting VALUES (?, ?, ?)", rows)
+        return self.settings(scope)
+
+    # changing one document
+
+    @override
+    def claim(self, scope: Scope, document_id: str, seconds: float = LEASE_SECONDS) -> Lease:
+        lease = Lease(key("document", scope.key, document_id), uuid.uuid4().hex)
+        now = time.time()
+        with self._write() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO document (key, scope, id, state, problem, lease_until)"
+                " VALUES (?, ?, ?, ?, '', 0)",
+                (lease.document, scope.key, document_id, NEW),
+            )
+            taken = db.execute(
+                "UPDATE document SET lease = ?, lease_until = ? WHERE key = ? AND (lease IS NULL OR lease_until < ?)",
+                (lease.token, now + seconds, lease.document, now),
+            )
+            if not taken.rowcount:
+                raise Busy(f'Another worker is at the document "{document_id}".')
+        return lease
+
+    @override
+    def renew(self, scope: Scope, lease: Lease, seconds: float = LEASE_SECONDS) -> None:
+        with self._write() as db:
+            self._hold(db, scope, lease, seconds)
+
+    @override
+    def release(self, scope: Scope, lease: Lease, problem: str = "") -> None:
+        with self._write() as db:
+            db.execute(
+                "UPDATE document SET lease = NULL, lease_until = 0, problem = ? WHERE key = ? AND lease = ?",
+                (problem, lease.document, lease.token),
+            )
+            db.execute(
+                "DELETE FROM document WHERE key = ? AND lease IS NULL AND state = ? AND problem = ''"
+                " AND NOT EXISTS (SELECT 1 FROM chunk WHERE document = document.key)",
+                (lease.document, NEW),
+            )
+
+    @override
+    def held(self, scope: Scope, lease: Lease) -> DocumentRow:
+        rows = self._read(f"{_DOCUMENT} WHERE d.key = ? AND d.scope = ?", lease.document, scope.key)
+        if not rows:
+            raise Busy("Another worker took this document over: this one was silent for too long.")
+        return _document(rows[0])
+
+    @override
+    def chunk_states(self, scope: Scope, lease: Lease) -> dict[str, int]:
+        return dict(
+            self._read(
+                "SELECT key, state FROM chunk WHERE document = ? AND scope = ?", lease.document, scope.key
+            )
+        )
+
+    @override
+    def stage(self, scope: Scope, lease: Lease, audience: str, chunks: Sequence[Staged]) -> None:
+        with self._write() as db:
+            self._hold(db, scope, lease)
+            db.execute(
+                "UPDATE document SET state = ? WHERE key = ? AND state IN (?, ?)",
+                (WRITING, lease.document, NEW, PUBLISHED),
+            )
+            known = _numbers(db, "chunk", [one.chunk.key for one in chunks])
+            fresh = [one for one in chunks if one.chunk.key not in known]
+            db.executemany(
+                'INSERT INTO chunk (key, scope, document, state, audience, ordinal, start, "end", page, boxes, heading,'
+                " text, terms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [_chunk_row(scope, lease, audience, one) for one in fresh],
+            )
+            _contribute(db, scope, fresh)
+
+    @override
+    def publish(self, scope: Scope, lease: Lease, header: Header, placed: Sequence[Placed]) -> None:
+        with self._write() as db:
+            self._hold(db, scope, lease)
+            db.execute("CREATE TEMP TABLE IF NOT EXISTS placed (key TEXT PRIMARY KEY)")
+            db.execute("DELETE FROM placed")
+            db.executemany("INSERT INTO placed VALUES (?)", [(one.key,) for one in placed])
+            here = "document = ? AND scope = ?"
+            of = (lease.document, scope.key)
+            db.execute(
+                f"DELETE FROM term WHERE rowid IN (SELECT number FROM chunk WHERE {here} AND state = {LIVE}"
+                " AND key NOT IN (SELECT key FROM placed))",
+                of,
+            )
+            db.execute(
+                f"UPDATE chunk SET state = {DEAD} WHERE {here} AND key NOT IN (SELECT key FROM placed)",
+                of,
+            )
+            db.execute(
+                f"INSERT INTO term (rowid, audience, terms) SELECT number, audience, terms FROM chunk WHERE {here}"
+                f" AND state <> {LIVE} AND key IN (SELECT key FROM placed)",
+                of,
+            )
+            db.execute(
+                f"UPDATE chunk SET state = {LIVE} WHERE {here} AND key IN (SELECT key FROM placed)",
+                of,
+            )
+            db.executemany(
+                'UPDATE chunk SET ordinal = ?, start = ?, "end" = ?, page = ?, boxes = ? WHERE key = ?',
+                [(one.ordinal, one.start, one.end, one.page, _json(one.boxes), one.key) for one in placed],
+            )
+            _count_audience(db, scope, lease, header)
+            db.execute(
+                "UPDATE document SET state = ?, problem = '', audience = ?, title = ?, fingerprint = ?, access = ?,"
+                " metadata = ?, characters = ? WHERE key = ?",
+                (
+                    SWEEPING,
+                    header.audience,
+                    header.title,
+                    header.fingerprint,
+                    _json(sorted(header.access)),
+                    _json(header.metadata),
+                    header.characters,
+                    lease.document,
+                ),
+            )
+
+    @override
+    def retire(self, scope: Scope, lease: Lease) -> None:
+        with self._write() as db:
+            self._hold(db, scope, lease)
+            db.execute(
+                "DELETE FROM term WHERE rowid IN (SELECT number FROM chunk WHERE document = ?)",
+                (lease.document,),
+            )
+            db.execute("UPDATE chunk SET state = ? WHERE document = ?", (DEAD, lease.document))
+            _count_audience(db, scope, lease, None)
+            db.execute(
+                "UPDATE document SET state = ?, audience = NULL WHERE key = ?", (DELETING, lease.document)
+            )
+
+    @override
+    def dead(self, scope: Scope, lease: Lease, limit: int) -> list[str]:
+        rows = self._read(
+            "SELECT key FROM chunk WHERE document = ? AND scope = ? AND state = ? LIMIT ?",
+            lease.document,
+            scope.key,
+            DEAD,
+            limit,
+        )
+        return [row[0] for row in rows]
+
+    @override
+    def bury(self, scope: Scope, lease: Lease, chunks: Sequence[str]) -> None:
+        with self._write() as db:
+            self._hold(db, scope, lease)
+            numbers = list(_numbers(db, "chunk", chunks).values())
+            _take_back(db, numbers)
+            for table, column in (("fact", "chunk"), ("mention", "chunk"), ("chunk", "number")):
+                db.execute(
+                    f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))",
+                    (_json(numbers),),
+                )
+
+    @override
+    def finish(self, scope: Scope, lease: Lease) -> None:
+        with self._write() as db:
+            self._hold(db, scope, lease)
+            db.execute(
+                "DELETE FROM answer WHERE document = ? AND EXISTS (SELECT 1 FROM document WHERE key = ? AND state = ?)",
+                (lease.document, lease.document, DELETING),
+            )
+            db.execute("DELETE FROM document WHERE key = ? AND state = ?", (lease.document, DELETING))
+            db.execute(
+                "UPDATE document SET state = ?, lease = NULL, lease_until = 0 WHERE key = ?",
+                (PUBLISHED, lease.document),
+            )
+
+    # what was paid for
+
+    @override
+    def recall(self, scope: Scope, keys: Sequence[str]) -> dict[str, str]:
+        return dict(
+            self._read(
+                "SELECT DISTINCT a.key, a.text FROM answer a JOIN document d ON d.key = a.document"
+                " WHERE a.key IN (SELECT value FROM json_each(?)) AND d.scope = ?",
+                _json(list(keys)),
+                scope.key,
+            )
+        )
+
+    @override
+    def remember(self, scope: Scope, lease: Lease, key: str, answer: str) -> None:
+        with self._write() as db:
+            self._hold(db, scope, lease)
+            db.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", (key, lease.document, answer))
+
+    # names that people declare to be one
+
+    @override
+    def alias(self, scope: Scope, first: str, second: str) -> None:
+        with self._write() as db:
+            db.execute("INSERT OR IGNORE INTO alias VALUES (?, ?, ?)", (scope.key, *sorted((first, second))))
+
+    @override
+    def unalias(self, scope: Scope, first: str, second: str) -> bool:
+        with self._write() as db:
+            gone = db.execute(
+                "DELETE FROM alias WHERE scope = ? AND first = ? AND second = ?",
+                (scope.key, *sorted((first, second))),
+            )
+        return gone.rowcount > 0
+
+    @override
+    def aliases(self, scope: Scope) -> list[tuple[str, str]]:
+        return self._read("SELECT first, second FROM alias WHERE scope = ? ORDER BY 1, 2", scope.key)
+
+    # reading
+
+    @override
+    def audiences(self, scope: Scope) -> list[str]:
+        rows = self._read("SELECT key, access FROM audience WHERE scope = ?", scope.key)
+        return sorted(name for name, access in rows if scope.access & set(json.loads(access)))
+
+    @override
+    def documents(self, scope: Scope, after: str = "", limit: int = 100) -> list[DocumentRow]:
+        return self._documents(scope, "d.id > ? ORDER BY d.id LIMIT ?", after, limit)
+
+    @override
+    def document(self, scope: Scope, document_id: str) -> DocumentRow | None:
+        return next(iter(self._documents(scope, "d.id = ?", document_id)), None)
+
+    @override
+    def lexical(
+        self, scope: Scope, terms: Sequence[str], limit: int, documents: Sequence[str] | None = None
+    ) -> list[tuple[str, float]]:
+        audiences = self.audiences(scope)
+        if not terms or not audiences or (documents is not None and not documents):
+            return []
+        query = f"audience : ({_any(audiences)}) AND terms : ({_any(terms)})"
+        only = "" if documents is None else " AND c.document IN (SELECT value FROM json_each(?))"
+        return self._read(
+            "SELECT c.key, -bm25(term, 0.0, 1.0) FROM term JOIN chunk c ON c.number = term.rowid"
+            f" WHERE term MATCH ? AND c.scope = ?{only} ORDER BY bm25(term, 0.0, 1.0), c.key LIMIT ?",
+            query,
+            scope.key,
+            *(() if documents is None else (_json(list(documents)),)),
+            limit,
+        )
+
+    @override
+    def entities(self, scope: Scope, norms: Sequence[str], sounds: Sequence[str] = ()) -> list[Entity]:
+        keys = [key("entity", scope.key, norm) for norm in norms]
+        return self._entities(
+            scope,
+            "(e.key IN (SELECT value FROM json_each(?)) OR (e.scope = ? AND e.sound <> '' AND e.sound IN"
+            " (SELECT value FROM json_each(?))))",
+            _json(keys),
+            scope.key,
+            _json([one for one in sounds if one]),
+        )
+
+    @override
+    def edges_of_chunks(self, scope: Scope, chunks: Sequence[str]) -> list[tuple[Edge, Entity]]:
+        rows = self._read(
+            "SELECT c.key, e.key, m.kind, m.count, e.norm, e.name, e.chunks FROM chunk c"
+            " JOIN mention m ON m.chunk = c.number JOIN entity e ON e.number = m.entity"
+            " WHERE c.key IN (SELECT value FROM json_each(?)) AND " + _SEEN,
+            _json(list(chunks)),
+            *self._seen(scope),
+        )
+        return [
+            (Edge(row[0], row[1], row[2], row[3]), Entity(row[1], row[4], row[5], row[6])) for row in rows
+        ]
+
+    @override
+    def edges_of_entities(self, scope: Scope, entities: Sequence[str], limit: int) -> list[Edge]:
+        rows = self._read(
+            "SELECT chunk, entity, kind, count FROM (SELECT c.key AS chunk, e.key AS entity, m.kind, m.count,"
+            " row_number() OVER (PARTITION BY m.entity ORDER BY m.kind = 'title' DESC, m.kind = 'heading' DESC,"
+            " m.count DESC, c.key) AS place"
+            " FROM entity e JOIN mention m ON m.entity = e.number JOIN chunk c ON c.number = m.chunk"
+            " WHERE e.key IN (SELECT value FROM json_each(?)) AND " + _SEEN + ") WHERE place <= ?",
+            _json(list(entities)),
+            *self._seen(scope),
+            limit,
+        )
+        return [Edge(*row) for row in rows]
+
+    @override
+    def relations(self, scope: Scope, entities: Sequence[str], limit: int) -> list[Relation]:
+        wanted = _json(list(entities))
+        rows = self._read(
+            'SELECT s.key, f.predicate, o.key, c.key, f.start, f."end", f.confidence FROM fact f'
+            " JOIN entity s ON s.number = f.subject JOIN entity o ON o.number = f.object"
+            " JOIN chunk c ON c.number = f.chunk WHERE (f.subject IN (SELECT number FROM entity WHERE key IN"
+            " (SELECT value FROM json_each(?))) OR f.object IN (SELECT number FROM entity WHERE key IN"
+            " (SELECT value FROM json_each(?)))) AND "
+            + _SEEN
+            + " ORDER BY f.confidence DESC, c.key, s.key, o.key LIMIT ?",
+            wanted,
+            wanted,
+            *self._seen(scope),
+            limit,
+        )
+        declared = self._declared(scope, set(entities))
+        return [*(Relation(*row) for row in rows), *declared]
+
+    @override
+    def passages(self, scope: Scope, chunks: Sequence[str]) -> dict[str, PassageRow]:
+        rows = self._read(
+            'SELECT c.key, d.id, d.title, c.text, c.heading, c.ordinal, c.start, c."end", c.page, c.boxes, d.metadata'
+            " FROM chunk c JOIN document d ON d.key = c.document"
+            " WHERE c.key IN (SELECT value FROM json_each(?)) AND " + _SEEN,
+            _json(list(chunks)),
+            *self._seen(scope),
+        )
+        return {row[0]: _passage(row) for row in rows}
+
+    @override
+    def matching(self, scope: Scope, limit: int) -> Iterable[tuple[str, Mapping[str, object]]]:
+        rows = self._read(
+            "SELECT key, metadata FROM document"
+            " WHERE scope = ? AND audience IN (SELECT value FROM json_each(?)) LIMIT ?",
+            *self._seen(scope),
+            limit,
+        )
+        return [(row[0], json.loads(row[1])) for row in rows]
+
+    @override
+    def entity_page(self, scope: Scope, after: str, limit: int) -> list[Entity]:
+        return self._entities(
+            scope, "e.scope = ? AND e.key > ?", scope.key, after, tail=f" ORDER BY e.key LIMIT {limit:d}"
+        )
+
+    # communities
+
+    @override
+    def communities(self, scope: Scope) -> list[Community]:
+        rows = self._read(
+            "SELECT key, label, level, title, summary, entities, chunks, fingerprint FROM community"
+            " WHERE scope = ? AND label IN (SELECT value FROM json_each(?)) ORDER BY label, level, key",
+            scope.key,
+            _json(sorted(scope.access)),
+        )
+        return [
+            Community(
+                row[0],
+                row[1],
+                row[2],
+                row[3],
+                row[4],
+                tuple(json.loads(row[5])),
+                tuple(json.loads(row[6])),
+                row[7],
+            )
+            for row in rows
+        ]
+
+    @override
+    def replace_communities(self, scope: Scope, label: str, communities: Sequence[Community]) -> None:
+        with self._write() as db:
+            db.execute("DELETE FROM community WHERE scope = ? AND label = ?", (scope.key, label))
+            db.executemany(
+                "INSERT INTO community VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        c.key,
+                        scope.key,
+                        label,
+                        c.level,
+                        c.title,
+                        c.summary,
+                        _json(c.entities),
+                        _json(c.chunks),
+                        c.fingerprint,
+                    )
+                    for c in communities
+                ],
+            )
+
+    # looking after
+
+    @override
+    def chunk_page(self, scope: Scope, after: str, limit: int) -> list[tuple[str, str, str, int]]:
+        return self._read(
+            "SELECT key, document, audience, state FROM chunk WHERE scope = ? AND key > ? ORDER BY key LIMIT ?",
+            scope.key,
+            after,
+            limit,
+        )
+
+    @override
+    def dump(self, scope: Scope) -> Dump:
+        return {name: sorted(self._read(query, scope.key), key=repr) for name, query in _DUMP.items()}
+
+    # inside
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._open, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            self._open.connection = connection
+            self._all.append(connection)
+        return connection
+
+    def _read(self, query: str, *values: Any) -> list[Any]:
+        with _told(self._path):
+            return self._connection().execute(query, values).fetchall()
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, one writer at a time."""
+        with _told(self._path):
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+    def _hold(
+        self, db: sqlite3.Connection, scope: Scope, lease: Lease, seconds: float = LEASE_SECONDS
+    ) -> None:
+        held = db.execute(
+            "UPDATE document SET lease_until = ? WHERE key = ? AND scope = ? AND lease = ?",
+            (time.time() + seconds, lease.document, scope.key, lease.token),
+        )
+        if not held.rowcount:
+            raise Busy("Another worker took this document over: this one was silent for too long.")
+
+    def _seen(self, scope: Scope) -> tuple[str, str]:
+        return scope.key, _json(self.audiences(scope))
+
+    def _documents(self, scope: Scope, where: str, *values: Any) -> list[DocumentRow]:
+        rows = self._read(
+            f"{_DOCUMENT} WHERE d.scope = ?"
+            f" AND (d.audience IS NULL OR d.audience IN (SELECT value FROM json_each(?))) AND {where}",
+            *self._seen(scope),
+            *values,
+        )
+        return [_document(row) for row in rows]
+
+    def _entities(self, scope: Scope, where: str, *values: Any, tail: str = "") -> list[Entity]:
+        rows = self._read(
+            "SELECT e.key, e.norm, e.name, e.chunks FROM entity e WHERE "
+            + where
+            + " AND EXISTS (SELECT 1 FROM mention m"
+            " JOIN chunk c ON c.number = m.chunk WHERE m.entity = e.number AND "
+            + _SEEN
+            + ")"
+            + (tail or " ORDER BY e.key"),
+            *values,
+            *self._seen(scope),
+        )
+        return [Entity(*row) for row in rows]
+
+    def _declared(self, scope: Scope, entities: set[str]) -> list[Relation]:
+        pairs = [(key("entity", scope.key, a), key("entity", scope.key, b)) for a, b in self.aliases(scope)]
+        return [Relation(a, SAME_AS, b, "", 0, 0, 1.0) for a, b in pairs if a in entities or b in entities]
+
+
+_DOCUMENT = (
+    "SELECT d.key, d.id, d.title, d.fingerprint, d.access, d.audience, d.metadata, d.characters, d.state,"
+    f" (SELECT count(*) FROM chunk WHERE document = d.key AND state = {LIVE}), d.problem FROM document d"
+)
+_SEEN = f"c.scope = ? AND c.state = {LIVE} AND c.audience IN (SELECT value FROM json_each(?))"
+
+_DUMP = {
+    "settings": "SELECT name, value FROM setting WHERE scope = ?",
+    "audiences": "SELECT key, access, documents FROM audience WHERE scope = ?",
+    "documents": "SELECT id, state, problem, title, fingerprint, access, metadata, characters FROM document"
+    " WHERE scope = ?",
+    "chunks": 'SELECT key, document, state, audience, ordinal, start, "end", page, boxes, heading, text FROM chunk'
+    " WHERE scope = ?",
+    "terms": "SELECT c.key, t.audience, t.terms FROM chunk c JOIN term t ON t.rowid = c.number WHERE c.scope = ?",
+    "entities": "SELECT key, norm, sound, name, chunks, spellings FROM entity WHERE scope = ?",
+    "mentions": 'SELECT c.key, e.norm, m.kind, m.count, m.surface, m.start, m."end", m.type FROM mention m'
+    " JOIN chunk c ON c.number = m.chunk JOIN entity e ON e.number = m.entity WHERE c.scope = ?",
+    "facts": 'SELECT c.key, s.norm, f.predicate, o.norm, f.start, f."end", f.confidence FROM fact f'
+    " JOIN chunk c ON c.number = f.chunk JOIN entity s ON s.number = f.subject JOIN entity o ON o.number = f.object"
+    " WHERE c.scope = ?",
+    "aliases": "SELECT first, second FROM alias WHERE scope = ?",
+    "answers": "SELECT a.key, d.id FROM answer a JOIN document d ON d.key = a.document WHERE d.scope = ?",
+}
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreDown(f"The graph in {path} can't be used: {error}.") from error
+    except OSError as error:
+        raise StoreDown(f"The graph in {path} can't be opened: {error.strerror}.") from error
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise Incompatible(
+            f"The graph was written by a newer LLMFlow (schema {version}, this one knows {len(MIGRATIONS)})."
+        )
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number:d}; COMMIT;")
+
+
+def _contribute(db: sqlite3.Connection, scope: Scope, staged: Sequence[Staged]) -> None:
+    """Mentions and facts of new chunks, and their entities counted up."""
+    spellings: dict[str, Counter[str]] = {}
+    for one in staged:
+        for mention in one.contribution.mentions:
+            spellings.setdefault(mention.norm, Counter())[mention.surface] += 1
+    keys = {norm: key("entity", scope.key, norm) for norm in spellings}
+    known = {
+        row[0]: row[1:]
+        for row in db.execute(
+            "SELECT key, chunks, spellings FROM entity WHERE key IN (SELECT value FROM json_each(?))",
+            (_json(list(keys.values())),),
+        )
+    }
+    rows = []
+    for norm, counts in spellings.items():
+        before = Counter(json.loads(known[keys[norm]][1])) if keys[norm] in known else Counter[str]()
+        total = before + counts
+        rows.append((keys[norm], scope.key, norm, sound(norm), _usual(total), total.total(), _json(total)))
+    db.executemany(
+        "INSERT INTO entity (key, scope, norm, sound, name, chunks, spellings) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET"
+        " name = excluded.name, chunks = excluded.chunks, spellings = excluded.spellings",
+        rows,
+    )
+    entity = _numbers(db, "entity", list(keys.values()))
+    chunk = _numbers(db, "chunk", [one.chunk.key for one in staged])
+    db.executemany(
+        "INSERT INTO mention VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (chunk[one.chunk.key], entity[keys[m.norm]], m.kind, m.count, m.surface, m.start, m.end, m.type)
+            for one in staged
+            for m in one.contribution.mentions
+        ],
+    )
+    db.executemany(
+        "INSERT OR IGNORE INTO fact VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                chunk[one.chunk.key],
+                entity[keys[f.subject]],
+                f.predicate,
+                entity[keys[f.object]],
+                f.start,
+                f.end,
+                f.confidence,
+            )
+            for one in staged
+            for f in one.contribution.facts
+        ],
+    )
+
+
+def _take_back(db: sqlite3.Connection, chunks: Sequence[int]) -> None:
+    """Count the entities of these chunks down; those that nothing mentions any more go."""
+    lost: dict[int, Counter[str]] = {}
+    for entity, surface in db.execute(
+        "SELECT entity, surface FROM mention WHERE chunk IN (SELECT value FROM json_each(?))",
+        (_json(list(chunks)),),
+    ):
+        lost.setdefault(entity, Counter())[surface] += 1
+    kept, gone = [], []
+    for number, text in db.execute(
+        "SELECT number, spellings FROM entity WHERE number IN (SELECT value FROM json_each(?))",
+        (_json(list(lost)),),
+    ):
+        total = Counter(json.loads(text)) - lost[number]
+        if total:
+            kept.append((_usual(total), total.total(), _json(total), number))
+        else:
+            gone.append((number,))
+    db.executemany("UPDATE entity SET name = ?, chunks = ?, spellings = ? WHERE number = ?", kept)
+    db.executemany("DELETE FROM entity WHERE number = ?", gone)
+
+
+def _count_audience(db: sqlite3.Connection, scope: Scope, lease: Lease, header: Header | None) -> None:
+    """One document less for its audience so far, one more for its new one."""
+    db.execute(
+        "UPDATE audience SET documents = documents - 1 WHERE key = (SELECT audience FROM document WHERE key = ?)",
+        (lease.document,),
+    )
+    if header:
+        db.execute(
+            "INSERT INTO audience VALUES (?, ?, ?, 1) ON CONFLICT (key) DO UPDATE SET documents = documents + 1",
+            (header.audience, scope.key, _json(sorted(header.access))),
+        )
+    db.execute("DELETE FROM audience WHERE scope = ? AND documents < 1", (scope.key,))
+
+
+def _numbers(db: sqlite3.Connection, table: str, keys: Sequence[str]) -> dict[str, int]:
+    return dict(
+        db.execute(
+            f"SELECT key, number FROM {table} WHERE key IN (SELECT value FROM json_each(?))",
+            (_json(list(keys)),),
+        ).fetchall()
+    )
+
+
+def _usual(spellings: Counter[str]) -> str:
+    return min(spellings, key=lambda surface: (-spellings[surface], surface))
+
+
+def _any(terms: Iterable[str]) -> str:
+    """An FTS5 expression for any of these: each in quotes, its own doubled, so that none is an operator."""
+    return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
+
+
+def _chunk_row(scope: Scope, lease: Lease, audience: str, one: Staged) -> tuple[Any, ...]:
+    chunk = one.chunk
+    return (
+        chunk.key,
+        scope.key,
+        lease.document,
+        STAGED,
+        audience,
+        chunk.ordinal,
+        chunk.start,
+        chunk.end,
+        chunk.page,
+        _json([vars(box) for box in chunk.boxes]),
+        _json(chunk.heading),
+        chunk.text,
+        " ".join(one.terms),
+    )
+
+
+def _document(row: Sequence[Any]) -> DocumentRow:
+    header = Header(
+        id=row[1],
+        title=row[2] or row[1],
+        fingerprint=row[3] or "",
+        access=frozenset(json.loads(row[4] or "[]")),
+        audience=row[5] or "",
+        metadata=json.loads(row[6] or "{}"),
+        characters=row[7] or 0,
+    )
+    return DocumentRow(row[0], header, row[8], row[9], row[10])
+
+
+def _passage(row: Sequence[Any]) -> PassageRow:
+    return PassageRow(
+        key=row[0],
+        document=row[1],
+        title=row[2],
+        text=row[3],
+        heading=tuple(json.loads(row[4])),
+        ordinal=row[5],
+        start=row[6],
+        end=row[7],
+        page=row[8],
+        boxes=tuple(json.loads(row[9])),
+        metadata=json.loads(row[10]),
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
