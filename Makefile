@@ -48,7 +48,7 @@ check: $(READY) ## format, lint and types
 test: check test-unit test-contract test-integration test-e2e ## every tier (first time 45 minutes, then 30)
 
 test-unit: $(READY) ## seconds: no sockets but loopback, no root
-	@$(PYTEST) tests/unit plugins/vllm/tests plugins/embeddings/tests
+	@$(PYTEST) tests/unit plugins/vllm/tests plugins/embeddings/tests plugins/graphrag/tests
 
 test-contract: $(READY) ## two sides that must agree: locks, playbooks, charts, packages
 	@$(PYTEST) tests/contract

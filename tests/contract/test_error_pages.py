@@ -6,10 +6,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("offline-bundle/src", "installer/src", "plugins/runner", "plugins/kit")
+SOURCES = (
+    "offline-bundle/src",
+    "installer/src",
+    "plugins/runner",
+    "plugins/kit",
+    "plugins/graphrag/llmflow_graphrag",
+)
 PAGES = ROOT / "docs/reference/errors"
 ID = re.compile(r"^[A-Z]+(-[A-Z0-9]+)+$")
-FAMILIES = ("SITE", "BUNDLE", "LOCK", "PREFLIGHT", "MACHINE", "HOST", "STAGE", "VERIFY", "PLUGIN", "REHEARSE")
+FAMILIES = (
+    "SITE",
+    "BUNDLE",
+    "LOCK",
+    "PREFLIGHT",
+    "MACHINE",
+    "HOST",
+    "STAGE",
+    "VERIFY",
+    "PLUGIN",
+    "REHEARSE",
+    "GRAPHRAG",
+)
 
 
 def ids_in(source: Path) -> Iterator[str]:

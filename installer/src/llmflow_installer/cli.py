@@ -31,6 +31,7 @@ SUB_APPS = {
     "plugin": "llmflow_runner.cli",
     "rehearse": "llmflow_installer.rehearse",
     "demo": "llmflow_installer.demo",
+    "graphrag": "llmflow_graphrag.cli",
 }
 
 app = typer.Typer(

@@ -67,6 +67,11 @@ def chunks(scope: Scope, document: Document) -> list[Chunk]:
     return found
 
 
+def place(title: str, heading: tuple[str, ...]) -> str:
+    """Where a passage stands, for people and for models: the title, then the headings that are not the title again."""
+    return " > ".join((title, *(heading[1:] if heading[:1] == (title,) else heading)))
+
+
 def weight(text: str) -> float:
     """About how many tokens a text has."""
     hangul = sum(1 for sign in text if "가" <= sign <= "힣")

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from llmflow_graphrag.chunks import Chunk, chunks
+from llmflow_graphrag.chunks import Chunk, chunks, place
 from llmflow_graphrag.documents import Document
 from llmflow_graphrag.errors import BadRequest, Busy, GraphragError, Incompatible, NotFound
 from llmflow_graphrag.extraction.llm import Answers
@@ -66,7 +66,8 @@ class Ingested:
 Progress = Callable[[int, int], None]  # chunks done, chunks to do
 
 
-def _silent(done: int, of: int) -> None:
+def silent(done: int, of: int) -> None:
+    """Progress that nobody watches."""
     del done, of
 
 
@@ -80,7 +81,7 @@ class Ingest:
     analyser: Analyser
     extractor: Extractor
 
-    def take(self, scope: Scope, document: Document, progress: Progress = _silent) -> Ingested:
+    def take(self, scope: Scope, document: Document, progress: Progress = silent) -> Ingested:
         """Make a document what the workspace knows under its id; a second time changes nothing.
 
         Raises Busy, BadRequest for access labels that the scope does not hold, Incompatible, ModelFailed,
@@ -224,7 +225,7 @@ class Ingest:
 
 def passage_text(title: str, chunk: Chunk) -> str:
     """What is embedded and searched of a chunk: where it stands, then what it says."""
-    return "\n".join((" > ".join((title, *chunk.heading)), chunk.text))
+    return "\n".join((place(title, chunk.heading), chunk.text))
 
 
 def audience(scope: Scope, access: frozenset[str]) -> str:

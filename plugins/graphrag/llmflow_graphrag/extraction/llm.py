@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from llmflow_graphrag.chunks import Chunk
+from llmflow_graphrag.chunks import Chunk, place
 from llmflow_graphrag.errors import ModelFailed
 from llmflow_graphrag.extraction import rules
 from llmflow_graphrag.keys import key
@@ -119,8 +119,7 @@ class LlmExtractor:
             predicates=PREDICATES[language].format(", ".join(predicates)) if predicates else "",
         )
         fence = f"=== {question[:16]} ==="
-        path = " > ".join((title, *chunk.heading))
-        prompt = f"{fence}\n[{path}]\n{chunk.text}\n{fence}"
+        prompt = f"{fence}\n[{place(title, chunk.heading)}]\n{chunk.text}\n{fence}"
         for more in ("", AGAIN[language]):
             answer = self.model.complete(system, f"{prompt}\n{more}".strip(), self.ontology.schema())
             meter.said(answer)

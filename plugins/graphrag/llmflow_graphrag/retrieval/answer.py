@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from llmflow_graphrag.chunks import place
 from llmflow_graphrag.errors import BadRequest
 from llmflow_graphrag.filters import Filter
 from llmflow_graphrag.model import PassageRow
@@ -112,7 +113,7 @@ class Answer:
 def citation(row: PassageRow) -> str:
     """Where a passage stands, for people: document, headings, page."""
     page = f", p. {row.page}" if row.page is not None else ""
-    return " > ".join((row.title, *row.heading)) + page
+    return place(row.title, row.heading) + page
 
 
 def passage_json(number: int, passage: Passage) -> dict[str, Any]:

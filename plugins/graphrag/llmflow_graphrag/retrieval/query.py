@@ -43,11 +43,11 @@ from llmflow_graphrag.words import HANGUL, Analyser, Word, runs, terms
 CANDIDATES = 40  # of each search
 SEEDS = 10  # chunks that the walk starts at
 MOST_ENTITIES = 40  # that are followed in a hop
-FAN_OUT = 12  # chunks of an entity that are followed
+FAN_OUT = 8  # chunks of an entity that are followed
 HUB = 400  # an entity in more chunks leads nowhere in particular
-SHARPNESS = 2.0  # how much more walkers start at a better chunk
+SHARPNESS = 6.0  # how much more walkers start at a better chunk
 SURE_NAME = 8  # characters of a norm from which on it is surely a name
-NAMED_WEIGHT = 0.5  # of the walkers start at names in the question, where it has some
+NAMED_WEIGHT = 0.3  # of the walkers start at names in the question, where it has some
 MOST_NORMS = 160  # sequences of words of a question that are looked up as names
 LONGEST_NAME = 5  # words
 SECOND_HOP = 8  # chunks found by the first hop that the second starts at

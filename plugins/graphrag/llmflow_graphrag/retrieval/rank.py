@@ -1,8 +1,8 @@
 """One order out of three: how near, which words, and what the graph adds behind a gate.
 
-Dense and lexical scores are put on one scale (each list's own spread) and added: that is the base. The graph may lift a
-passage only as far as the passage itself fits the question, and only above passages that fit less than what it lifts: a
-name alone never pushes a better passage out.
+Dense and lexical scores are put on one scale (each list's own spread) and added: that is the base. The graph lifts a
+passage as far as the passage itself fits the question, and never above the one that fits best: a name alone does not
+push it out.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from llmflow_graphrag.retrieval.answer import best_first
+
 DENSE, LEXICAL = 0.5, 0.5  # weights of the two searches
-GRAPH = 0.7  # of what the graph adds, at most
-OPEN = 0.15  # how far the gate stands open for a passage that does not fit at all
+GRAPH = 2.5  # of what the graph adds, at most
+KEPT = 1  # passages that the two searches put first, and that no walker moves from there
+OPEN = 0.5  # how far the gate stands open for a passage that does not fit at all
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,10 @@ class Evidence:
     graph: Mapping[str, float]  # walkers
 
 
-def base(evidence: Evidence, *, dense: float = DENSE, lexical: float = LEXICAL) -> dict[str, float]:
+def base(evidence: Evidence) -> dict[str, float]:
     """The two searches as one score, 0 to 1."""
     near, words = spread(evidence.dense), spread(evidence.lexical)
-    return {key: dense * near.get(key, 0.0) + lexical * words.get(key, 0.0) for key in {*near, *words}}
+    return {key: DENSE * near.get(key, 0.0) + LEXICAL * words.get(key, 0.0) for key in {*near, *words}}
 
 
 def gated(evidence: Evidence, base_: Mapping[str, float]) -> dict[str, float]:
@@ -38,7 +41,9 @@ def gated(evidence: Evidence, base_: Mapping[str, float]) -> dict[str, float]:
     for key in {*base_, *walkers}:
         fit = max(fits.get(key, 0.0), base_.get(key, 0.0))
         found[key] = base_.get(key, 0.0) + GRAPH * walkers.get(key, 0.0) * (OPEN + (1.0 - OPEN) * fit)
-    return found
+    kept = best_first(base_)[:KEPT]
+    above = max(found.values(), default=0.0)
+    return found | {key: above + base_[key] for key in kept}
 
 
 def fused(lists: Sequence[Sequence[str]], k: float = 60.0) -> dict[str, float]:

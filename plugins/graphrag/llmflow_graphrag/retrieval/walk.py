@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from llmflow_graphrag.model import HEADING, TITLE, Edge, Entity
 
 STEPS = 6
-RESTART = 0.35  # of the walkers go back to where they came from at each step
+RESTART = 0.2  # of the walkers go back to where they came from at each step
 ABOUT = {TITLE: 1.0, HEADING: 0.6}  # how strongly a name draws to a chunk, by what it is there
-MENTIONED = 0.35
-FROM = {TITLE: 0.5, HEADING: 0.6}  # how strongly a chunk leads to a name: its own title leads back to itself
+MENTIONED = 0.15
+FROM = {TITLE: 0.2, HEADING: 0.6}  # how strongly a chunk leads to a name: its own title leads back to itself
 NAMED = 1.0
 
 

@@ -131,6 +131,10 @@ class GraphStore(Protocol):
         """End the work: nothing dead is left. The lease is given back; a retired document is gone."""
         ...
 
+    def working(self, scope: Scope) -> frozenset[str]:
+        """Keys of the documents that a worker is at."""
+        ...
+
     # what was paid for
 
     def recall(self, scope: Scope, keys: Sequence[str]) -> dict[str, str]:

@@ -298,6 +298,15 @@ class SqliteGraph(GraphStore):
                 (PUBLISHED, lease.document),
             )
 
+    @override
+    def working(self, scope: Scope) -> frozenset[str]:
+        rows = self._read(
+            "SELECT key FROM document WHERE scope = ? AND lease IS NOT NULL AND lease_until >= ?",
+            scope.key,
+            time.time(),
+        )
+        return frozenset(row[0] for row in rows)
+
     # what was paid for
 
     @override
