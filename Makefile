@@ -44,6 +44,7 @@ check: $(READY) ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy plugins/embeddings
+	$(BIN)/mypy plugins/graphrag
 
 test: check test-unit test-contract test-integration test-e2e ## every tier (first time 45 minutes, then 30)
 
@@ -75,7 +76,7 @@ lock: $(READY) ## resolve the intent again: requirements and the bundle's lock (
 	compile --universal --python-version 3.11 runtime.in -o runtime.txt
 	compile --python-version 3.12 -c runtime.txt dev.in -o dev.txt
 	compile --python-version 3.12 -c dev.txt bootstrap.in -o bootstrap.txt
-	for plugin in vllm embeddings; do
+	for plugin in vllm embeddings graphrag; do
 		compile --python-version 3.12 --python-platform x86_64-manylinux_2_28 ../plugins/$$plugin/requirements.in -o ../plugins/$$plugin/requirements.txt
 	done
 	cd .. && $(BIN)/llmflow bundle lock lab

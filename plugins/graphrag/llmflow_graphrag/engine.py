@@ -163,9 +163,7 @@ def _graph(settings: Settings) -> GraphStore:
         return SqliteGraph(settings.data / "graph.sqlite")
     from llmflow_graphrag.stores.neo4j import Neo4jGraph  # its driver is not needed for an embedded engine
 
-    return Neo4jGraph(
-        at.address, at.user, secret(at.password_file), database=at.database, ca=secret(at.ca_file)
-    )
+    return Neo4jGraph(at.address, at.user, secret(at.password_file), database=at.database, ca=at.ca_file)
 
 
 def _vectors(settings: Settings, embedder: Embedder) -> VectorStore:
@@ -176,7 +174,9 @@ def _vectors(settings: Settings, embedder: Embedder) -> VectorStore:
         settings.data.mkdir(parents=True, exist_ok=True)
         return MilvusVectors(str(settings.data / "vectors.db"), embedder.name, embedder.dimensions)
     token = secret(at.token_file)
-    return MilvusVectors(at.address, embedder.name, embedder.dimensions, token=token, database=at.database)
+    return MilvusVectors(
+        at.address, embedder.name, embedder.dimensions, token=token, database=at.database, ca=at.ca_file
+    )
 
 
 def _pair(first: str, second: str) -> tuple[str, str]:

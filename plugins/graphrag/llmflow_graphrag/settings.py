@@ -43,6 +43,7 @@ class VectorsAt(_Strict):
 
     address: str
     token_file: Path | None = None
+    ca_file: Path | None = None
     database: str = ""
 
 

@@ -17,7 +17,19 @@ from llmflow_bundle.errors import BundleError, Finding
 
 from llmflow_runner import archive, declaration, sign, wheels
 from llmflow_runner.archive import Package
-from llmflow_runner.declaration import FormField, I18n, Manifest, ModelProvider, Unfit
+from llmflow_runner.declaration import (
+    Endpoint,
+    EndpointGroup,
+    FormField,
+    I18n,
+    Manifest,
+    ModelProvider,
+    Parameter,
+    Setting,
+    Tool,
+    ToolProvider,
+    Unfit,
+)
 
 Files = Mapping[str, bytes]
 
@@ -35,6 +47,7 @@ MODEL_BASES = {  # SDK class → the model type that it makes
     "ModerationModel": "moderation",
     "TTSModel": "tts",
 }
+KNOWN = {"models", "tools", "endpoints"}  # kinds of providers that are looked into here
 ICONS = (".svg", ".png", ".jpg", ".jpeg", ".webp")
 README, ENTRYPOINT = "README.md", "main.py"
 
@@ -72,7 +85,7 @@ def _manifest_findings(files: Files, manifest: Manifest) -> Iterator[Finding]:
     for kind, paths in kinds.items():
         if len(paths) > 1:
             yield _declared(f"Only the last of several {kind} survives an installation", "manifest.yaml")
-        if kind != "models":
+        if kind not in KNOWN:
             yield Finding("PLUGIN-UNCHECKED", f"This checker does not know {kind} yet", severity="warn")
     yield from _icon_findings(files, "manifest.yaml", (manifest.icon, manifest.icon_dark))
     for name in filter(None, (manifest.privacy, README)):
@@ -80,6 +93,10 @@ def _manifest_findings(files: Files, manifest: Manifest) -> Iterator[Finding]:
             yield _absent(name, "manifest.yaml")
     for path in manifest.plugins.models:
         yield from _model_findings(files, path)
+    for path in manifest.plugins.tools:
+        yield from _tools_findings(files, path, manifest)
+    for path in manifest.plugins.endpoints:
+        yield from _endpoints_findings(files, path, manifest)
 
 
 def _model_findings(files: Files, path: str) -> Iterator[Finding]:
@@ -103,6 +120,93 @@ def _model_findings(files: Files, path: str) -> Iterator[Finding]:
         found |= {MODEL_BASES[base] for base in _bases(files.get(source, b"")) if base in MODEL_BASES}
     for type_ in sorted(set(provider.supported_model_types) - found):
         yield _declared(f"No model source holds a class for the model type {type_}", path)
+
+
+def _tools_findings(files: Files, path: str, manifest: Manifest) -> Iterator[Finding]:
+    """A tool provider: its icon, its class, its settings, and each of its tools."""
+    try:
+        provider = declaration.load(files, path, ToolProvider)
+    except Unfit as unfit:
+        yield from unfit.findings
+        return
+    yield from _icon_findings(files, path, (provider.identity.icon, provider.identity.icon_dark))
+    yield from _class_findings(files, provider.extra.python.source, {"ToolProvider"}, path)
+    yield from _settings_findings(provider.credentials_for_provider, path, manifest)
+    names = []
+    for at in provider.tools:
+        try:
+            tool = declaration.load(files, at, Tool)
+        except Unfit as unfit:
+            yield from unfit.findings
+            continue
+        names.append(tool.identity.name)
+        yield from _class_findings(files, tool.extra.python.source, {"Tool"}, at)
+        yield from _parameters_findings(tool.parameters, at, manifest)
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield _declared(f"There are two tools {name}", path)
+
+
+def _endpoints_findings(files: Files, path: str, manifest: Manifest) -> Iterator[Finding]:
+    """A group of endpoints: its settings, and each endpoint's class."""
+    try:
+        group = declaration.load(files, path, EndpointGroup)
+    except Unfit as unfit:
+        yield from unfit.findings
+        return
+    if not (manifest.resource.permission and manifest.resource.permission.endpoint):
+        yield _declared("Endpoints need resource.permission.endpoint", "manifest.yaml")
+    names = [setting.name for setting in group.settings]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield _declared(f"The settings have two fields {name}", path)
+    yield from _settings_findings({setting.name: setting for setting in group.settings}, path, manifest)
+    for at in group.endpoints:
+        try:
+            endpoint = declaration.load(files, at, Endpoint)
+        except Unfit as unfit:
+            yield from unfit.findings
+            continue
+        yield from _class_findings(files, endpoint.extra.python.source, {"Endpoint"}, at)
+
+
+def _parameters_findings(parameters: Sequence[Parameter], path: str, manifest: Manifest) -> Iterator[Finding]:
+    names = [parameter.name for parameter in parameters]
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield _declared(f"The tool has two parameters {name}", path)
+    for parameter in parameters:
+        if parameter.form == "llm" and not parameter.llm_description:
+            yield _declared(
+                f"A language model is to fill in {parameter.name}, but is not told what it is", path
+            )
+    yield from _settings_findings({parameter.name: parameter for parameter in parameters}, path, manifest)
+
+
+def _settings_findings(
+    fields: Mapping[str, Setting | Parameter], path: str, manifest: Manifest
+) -> Iterator[Finding]:
+    """Fields that people fill in: options where one selects, and permission for the models that they choose."""
+    for name, field in fields.items():
+        values = {option.value for option in field.options}
+        if field.type == "select" and not values:
+            yield _declared(f"The field {name} has nothing to select from", path)
+        if values and field.default is not None and field.default not in values:
+            yield _declared(f"The default of the field {name} is not among its options", path)
+        if field.type == "model-selector":
+            yield from _permission_findings(field.scope, name, manifest)
+
+
+def _permission_findings(scope: str | None, name: str, manifest: Manifest) -> Iterator[Finding]:
+    if scope is None:
+        yield _declared(f"The field {name} chooses a model of no kind: give it a scope", "manifest.yaml")
+        return
+    permission = manifest.resource.permission
+    kind = "llm" if "llm" in scope else scope.replace("-", "_")
+    if not (
+        permission
+        and permission.model
+        and permission.model.enabled
+        and getattr(permission.model, kind, False)
+    ):
+        yield _declared(f"The field {name} needs resource.permission.model.{kind}", "manifest.yaml")
 
 
 def _form_findings(provider: ModelProvider, path: str) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,12 +129,17 @@ class Plugin:
         self._process = None
 
     def ask(
-        self, data: Mapping[str, Any], timeout: float = 300.0, message_id: str | None = None
+        self,
+        data: Mapping[str, Any],
+        timeout: float = 300.0,
+        message_id: str | None = None,
+        dify: Callable[[dict[str, Any]], Iterable[Any]] | None = None,
     ) -> Generator[dict[str, Any], None, None]:
         """Send one request, for a message of Dify where one is named, and yield what it streams, as it comes.
 
         Whoever stops iterating abandons the session: as the daemon does, nobody tells the plugin, and what it
-        still says to the session is dropped. Raises PluginError for an error that the plugin answers,
+        still says to the session is dropped. What the plugin asks of Dify on the way is answered by what `dify`
+        yields for the request, and refused without one. Raises PluginError for an error that the plugin answers,
         VerifyFailed (PLUGIN-NO-ANSWER) where nothing comes for `timeout` seconds or the process ends.
         """
         id_ = str(uuid.uuid4())
@@ -147,12 +152,36 @@ class Plugin:
                 match message["type"]:
                     case "stream":
                         yield message["data"]
+                    case "invoke":
+                        self._answer(about, message["data"], dify)
                     case "error":
                         error = PluginError(message["data"]["error_type"], message["data"]["message"])
                     case "end":
                         break
         if error:
             raise error
+
+    def _answer(
+        self,
+        about: Mapping[str, Any],
+        asked: dict[str, Any],
+        dify: Callable[[dict[str, Any]], Iterable[Any]] | None,
+    ) -> None:
+        """Answer a backwards invocation, as Dify would through the daemon."""
+        said = {"backwards_request_id": asked["backwards_request_id"], "message": "", "data": None}
+
+        def send(**more: Any) -> None:
+            self._send({**about, "event": "backwards_response", "data": {**said, **more}})
+
+        try:
+            if dify is None:
+                raise LookupError("nothing stands in for Dify here")
+            for data in dify(asked):
+                send(event="response", message="stream", data=data)
+        except Exception as exc:  # noqa: BLE001 - whatever goes wrong in Dify reaches the plugin as an error
+            send(event="error", message=str(exc))
+        else:
+            send(event="end")
 
     def _send(self, message: Mapping[str, Any]) -> None:
         process = self._process

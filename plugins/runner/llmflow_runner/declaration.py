@@ -251,6 +251,139 @@ class ModelProvider(Strict):
     extra: Extra
 
 
+SettingType = Literal[
+    "secret-input", "text-input", "select", "boolean", "model-selector", "app-selector", "array[tools]"
+]  # fmt: skip
+ParameterType = Literal[
+    "string", "number", "boolean", "select", "secret-input", "file", "files", "model-selector", "app-selector",
+    "checkbox", "any", "object", "array", "dynamic-select", "date", "date-range",
+]  # fmt: skip
+ModelScope = Literal[
+    "llm", "text-embedding", "rerank", "tts", "speech2text", "moderation", "llm&vision", "tool-call&llm"
+]
+Value = str | int | float | bool
+
+
+class Choice(Strict):
+    """One option of a setting or a parameter."""
+
+    value: Short
+    label: I18n
+
+
+class Setting(Strict):
+    """One field of a tool provider's credentials, or of an endpoint's settings."""
+
+    type: SettingType
+    required: bool = False
+    label: I18n
+    help: I18n | None = None
+    placeholder: I18n | None = None
+    default: Value | None = None
+    options: tuple[Choice, ...] = ()
+    scope: ModelScope | None = None
+    url: str | None = None
+
+
+class NamedSetting(Setting):
+    """One field of an endpoint's settings."""
+
+    name: Short
+
+
+class OneSource(Strict):
+    """A Python file."""
+
+    source: Short
+
+
+class CodeExtra(Strict):
+    """Where the code is."""
+
+    python: OneSource
+
+
+class ProviderIdentity(Strict):
+    """What a tool provider is called, and how it looks."""
+
+    author: Short
+    name: Short
+    label: I18n
+    description: I18n
+    icon: Path128
+    icon_dark: Path128 | None = None
+    tags: tuple[Tag, ...] = ()
+
+
+class ToolProvider(Strict):
+    """provider/*.yaml of a plugin with tools."""
+
+    identity: ProviderIdentity
+    credentials_for_provider: Mapping[Short, Setting] = Field(default_factory=dict)
+    tools: Annotated[tuple[Path128, ...], Field(min_length=1)]
+    extra: CodeExtra
+
+
+class ToolIdentity(Strict):
+    """What a tool is called."""
+
+    author: Short
+    name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
+    label: I18n
+    icon: Path128 | None = None
+
+
+class ToolDescription(Strict):
+    """What a tool does, for people and for language models."""
+
+    human: I18n
+    llm: Text
+
+
+class Parameter(Strict):
+    """One parameter of a tool; a language model fills in those of the form "llm"."""
+
+    name: Short
+    label: I18n
+    human_description: I18n
+    llm_description: Text | None = None
+    type: ParameterType
+    form: Literal["schema", "form", "llm"]
+    required: bool = False
+    default: Value | None = None
+    min: float | int | None = None
+    max: float | int | None = None
+    options: tuple[Choice, ...] = ()
+    scope: ModelScope | None = None
+    placeholder: I18n | None = None
+
+
+class Tool(Strict):
+    """tools/*.yaml."""
+
+    identity: ToolIdentity
+    description: ToolDescription
+    parameters: tuple[Parameter, ...] = ()
+    output_schema: Mapping[str, Any] | None = None
+    extra: CodeExtra
+
+
+class EndpointGroup(Strict):
+    """group/*.yaml."""
+
+    settings: tuple[NamedSetting, ...] = ()
+    endpoints: Annotated[tuple[Path128, ...], Field(min_length=1)]
+
+
+class Endpoint(Strict):
+    """endpoints/*.yaml."""
+
+    path: Annotated[str, StringConstraints(pattern=r"^/")]
+    method: Literal["HEAD", "GET", "POST", "PUT", "DELETE", "OPTIONS"]
+    hidden: bool = False
+    extra: CodeExtra
+
+
 M = TypeVar("M", bound=Strict)
 
 

@@ -12,8 +12,9 @@ from llmflow_runner import wheels
 
 MANIFEST = "manifest.yaml"
 REQUIREMENTS = "requirements.txt"
-LEFT_OUT = {"tests", "__pycache__", "requirements.in", "build", "pyproject.toml", "uv.lock"}
-# pyproject.toml and uv.lock: where the daemon finds them it asks the addresses in the lock, wheels or not
+LEFT_OUT = {"tests", "__pycache__", "requirements.in", "build", "cli.py", "pyproject.toml", "uv.lock"}
+# cli.py: a plain package's commands for the shell, which has other libraries.
+# pyproject.toml and uv.lock: where the daemon finds them it asks the addresses in the lock, wheels or not.
 
 
 def stage(plugin: Path, cache: Path, report: Reporter) -> dict[str, bytes]:

@@ -10,8 +10,10 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
+import grpc
 from pymilvus import DataType, MilvusClient, MilvusException
 from typing_extensions import override
 
@@ -38,15 +40,25 @@ class MilvusVectors(VectorStore):
     """
 
     def __init__(
-        self, address: str, embedder: str, dimensions: int, *, token: str = "", database: str = ""
+        self,
+        address: str,
+        embedder: str,
+        dimensions: int,
+        *,
+        token: str = "",
+        database: str = "",
+        ca: Path | None = None,
     ) -> None:
         self.collection = f"llmflow_chunks_{SCHEMA}_{key('embedder', embedder, dimensions)[:12]}"
         self._dimensions = dimensions
         self._address = address
         self._ready = False
         self._lock = threading.Lock()
+        trusted = {"secure": True, "server_pem_path": str(ca)} if ca else {}
         self._client = _told(
-            address, lambda: MilvusClient(address, token=token, db_name=database, timeout=SECONDS), "opened"
+            address,
+            lambda: MilvusClient(address, token=token, db_name=database, timeout=SECONDS, **trusted),
+            "opened",
         )
 
     @override
@@ -101,9 +113,9 @@ class MilvusVectors(VectorStore):
                 [list(vector)],
                 anns_field="vector",
                 filter=where,
-                limit=limit,
+                limit=min(limit, MOST_ROWS),
                 output_fields=["key"],
-                search_params={"metric_type": "COSINE", "params": {"ef": max(64, limit)}},
+                search_params={"metric_type": "COSINE", "params": {"ef": min(max(64, limit), MOST_ROWS)}},
                 timeout=SECONDS,
             )
         )
@@ -113,9 +125,13 @@ class MilvusVectors(VectorStore):
     def fetch(self, scope: Scope, keys: Sequence[str]) -> dict[str, Vector]:
         if not keys or not self._exists():
             return {}
-        where = f'scope == "{scope.key}" and key in {_list(keys[:MOST_ROWS])}'
-        rows = self._query(where, ["key", "vector"], len(keys))
-        return {row["key"]: row["vector"] for row in rows}
+        found: dict[str, Vector] = {}
+        for start in range(0, len(keys), BATCH_OF_KEYS):
+            where = f'scope == "{scope.key}" and key in {_list(keys[start : start + BATCH_OF_KEYS])}'
+            found |= {
+                row["key"]: row["vector"] for row in self._query(where, ["key", "vector"], BATCH_OF_KEYS)
+            }
+        return found
 
     @override
     def rows(self, scope: Scope) -> Iterator[Sequence[tuple[str, str, str]]]:
@@ -128,7 +144,7 @@ class MilvusVectors(VectorStore):
             )
         )
         try:
-            while part := self._ask(pages.next):
+            while part := self._told(pages.next):
                 yield [(row["key"], row["document"], row["audience"]) for row in part]
         finally:
             pages.close()
@@ -143,10 +159,15 @@ class MilvusVectors(VectorStore):
 
     def _exists(self) -> bool:
         if not self._ready:
-            self._ready = self._ask(lambda: self._client.has_collection(self.collection))
-            if self._ready:
-                self._ask(lambda: self._client.load_collection(self.collection))
+            there = self._told(lambda: self._client.has_collection(self.collection, timeout=SECONDS))
+            if there:
+                self._told(self._load)
+            self._ready = there
         return self._ready
+
+    def _load(self) -> None:
+        """Let the server have the collection at hand; a server that was started again may not."""
+        self._client.load_collection(self.collection, timeout=SECONDS)
 
     def _make(self) -> None:
         with self._lock:
@@ -162,24 +183,41 @@ class MilvusVectors(VectorStore):
             index.add_index(
                 "vector", index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 128}
             )
-            self._ask(
-                lambda: self._client.create_collection(
-                    self.collection,
-                    schema=schema,
-                    index_params=index,
-                    consistency_level="Strong",
-                    timeout=SECONDS,
+            try:
+                self._told(
+                    lambda: self._client.create_collection(
+                        self.collection,
+                        schema=schema,
+                        index_params=index,
+                        consistency_level="Strong",
+                        timeout=SECONDS,
+                    )
                 )
-            )
+            except StoreDown:
+                if not self._exists():  # nobody else made it at the same moment
+                    raise
 
     def _ask(self, call: Callable[[], T]) -> T:
-        return _told(self._address, call, "used")
+        """What the server says; where it can't say it, once more after it was told to have the collection at hand."""
+        try:
+            return self._told(call)
+        except StoreDown:
+            self._told(self._load)
+            return self._told(call)
+
+    def _told(self, call: Callable[[], T]) -> T:
+        try:
+            return _told(self._address, call, "used")
+        except StoreDown:
+            self._ready = False  # whatever was known of the collection
+            raise
 
 
 def _told(address: str, call: Callable[[], T], what: str) -> T:
+    """Failures in words; pymilvus raises its own, and gRPC's where a call is cut off."""
     try:
         return call()
-    except (MilvusException, ConnectionError, TimeoutError) as error:
+    except (MilvusException, grpc.RpcError, OSError) as error:
         said = getattr(error, "message", "") or str(error)
         raise StoreDown(f"Milvus at {address} can't be {what}: {said[:300]}") from error
 

@@ -138,9 +138,9 @@ class SqliteGraph(GraphStore):
         now = time.time()
         with self._write() as db:
             db.execute(
-                "INSERT OR IGNORE INTO document (key, scope, id, state, problem, lease_until)"
-                " VALUES (?, ?, ?, ?, '', 0)",
-                (lease.document, scope.key, document_id, NEW),
+                "INSERT OR IGNORE INTO document (key, scope, id, state, problem, lease_until, access)"
+                " VALUES (?, ?, ?, ?, '', 0, ?)",
+                (lease.document, scope.key, document_id, NEW, _json(sorted(scope.access))),
             )
             taken = db.execute(
                 "UPDATE document SET lease = ?, lease_until = ? WHERE key = ? AND (lease IS NULL OR lease_until < ?)",
@@ -159,18 +159,28 @@ class SqliteGraph(GraphStore):
     def release(self, scope: Scope, lease: Lease, problem: str = "") -> None:
         with self._write() as db:
             db.execute(
-                "UPDATE document SET lease = NULL, lease_until = 0, problem = ? WHERE key = ? AND lease = ?",
-                (problem, lease.document, lease.token),
+                "UPDATE document SET lease = NULL, lease_until = 0, problem = ?"
+                " WHERE key = ? AND scope = ? AND lease = ?",
+                (problem, lease.document, scope.key, lease.token),
             )
             db.execute(
-                "DELETE FROM document WHERE key = ? AND lease IS NULL AND state = ? AND problem = ''"
+                "DELETE FROM document WHERE key = ? AND scope = ? AND lease IS NULL AND state = ? AND problem = ''"
                 " AND NOT EXISTS (SELECT 1 FROM chunk WHERE document = document.key)",
-                (lease.document, NEW),
+                (lease.document, scope.key, NEW),
+            )
+            db.execute(
+                "DELETE FROM answer WHERE document = ? AND NOT EXISTS (SELECT 1 FROM document WHERE key = ?)",
+                (lease.document, lease.document),
             )
 
     @override
     def held(self, scope: Scope, lease: Lease) -> DocumentRow:
-        rows = self._read(f"{_DOCUMENT} WHERE d.key = ? AND d.scope = ?", lease.document, scope.key)
+        rows = self._read(
+            f"{_DOCUMENT} WHERE d.key = ? AND d.scope = ? AND d.lease = ?",
+            lease.document,
+            scope.key,
+            lease.token,
+        )
         if not rows:
             raise Busy("Another worker took this document over: this one was silent for too long.")
         return _document(rows[0])
@@ -228,8 +238,12 @@ class SqliteGraph(GraphStore):
                 of,
             )
             db.executemany(
-                'UPDATE chunk SET ordinal = ?, start = ?, "end" = ?, page = ?, boxes = ? WHERE key = ?',
-                [(one.ordinal, one.start, one.end, one.page, _json(one.boxes), one.key) for one in placed],
+                'UPDATE chunk SET ordinal = ?, start = ?, "end" = ?, page = ?, boxes = ?'
+                f" WHERE key = ? AND {here}",
+                [
+                    (one.ordinal, one.start, one.end, one.page, _json(one.boxes), one.key, *of)
+                    for one in placed
+                ],
             )
             _count_audience(db, scope, lease, header)
             db.execute(
@@ -276,7 +290,11 @@ class SqliteGraph(GraphStore):
     def bury(self, scope: Scope, lease: Lease, chunks: Sequence[str]) -> None:
         with self._write() as db:
             self._hold(db, scope, lease)
-            numbers = list(_numbers(db, "chunk", chunks).values())
+            buried = db.execute(
+                "SELECT number FROM chunk WHERE key IN (SELECT value FROM json_each(?)) AND document = ? AND state = ?",
+                (_json(list(chunks)), lease.document, DEAD),
+            )
+            numbers = [row[0] for row in buried]
             _take_back(db, numbers)
             for table, column in (("fact", "chunk"), ("mention", "chunk"), ("chunk", "number")):
                 db.execute(
@@ -572,8 +590,11 @@ class SqliteGraph(GraphStore):
     def _documents(self, scope: Scope, where: str, *values: Any) -> list[DocumentRow]:
         rows = self._read(
             f"{_DOCUMENT} WHERE d.scope = ?"
-            f" AND (d.audience IS NULL OR d.audience IN (SELECT value FROM json_each(?))) AND {where}",
+            " AND (d.audience IN (SELECT value FROM json_each(?)) OR d.audience IS NULL AND NOT EXISTS"
+            " (SELECT 1 FROM json_each(d.access) WHERE value NOT IN (SELECT value FROM json_each(?))))"
+            f" AND {where}",
             *self._seen(scope),
+            _json(sorted(scope.access)),
             *values,
         )
         return [_document(row) for row in rows]
@@ -618,6 +639,8 @@ _DUMP = {
     " JOIN chunk c ON c.number = f.chunk JOIN entity s ON s.number = f.subject JOIN entity o ON o.number = f.object"
     " WHERE c.scope = ?",
     "aliases": "SELECT first, second FROM alias WHERE scope = ?",
+    "communities": "SELECT key, label, level, title, summary, entities, chunks, fingerprint FROM community"
+    " WHERE scope = ?",
     "answers": "SELECT a.key, d.id FROM answer a JOIN document d ON d.key = a.document WHERE d.scope = ?",
 }
 
