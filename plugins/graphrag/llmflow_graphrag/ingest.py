@@ -33,7 +33,6 @@ from llmflow_graphrag.words import Analyser, terms
 
 FORMAT = 1  # of chunks, terms and what is embedded; another one makes every document be taken in anew
 BATCH = 64  # chunks that are staged together
-AT_ONCE = 8  # extractions under way
 PART = 500  # dead chunks that are removed together
 
 
@@ -43,6 +42,11 @@ class Extractor(Protocol):
     @property
     def fingerprint(self) -> str:
         """Another one makes documents be read anew."""
+        ...
+
+    @property
+    def at_once(self) -> int:
+        """How many chunks are looked at beside each other."""
         ...
 
     def extract(self, title: str, chunk: Chunk, answers: Answers, meter: Meter) -> Contribution:
@@ -169,7 +173,9 @@ class Ingest:
         self, scope: Scope, title: str, lease: Lease, batch: Sequence[Chunk], meter: Meter
     ) -> list[Contribution]:
         answers = _Answers(self.graph, scope, lease)
-        with ThreadPoolExecutor(AT_ONCE, "extract") as pool:
+        if self.extractor.at_once == 1:
+            return [self.extractor.extract(title, chunk, answers, meter) for chunk in batch]
+        with ThreadPoolExecutor(self.extractor.at_once, "extract") as pool:
             return list(pool.map(lambda chunk: self.extractor.extract(title, chunk, answers, meter), batch))
 
     def _sweep(self, scope: Scope, lease: Lease) -> int:

@@ -12,6 +12,7 @@ with.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -194,6 +195,12 @@ def _tokenizer():  # type: ignore[no-untyped-def]  # kiwipiepy is there or not
 
 
 _english = snowballstemmer.stemmer("english")
+_one_by_one = threading.Lock()  # the stemmer keeps the word that it is at in itself
+
+
+def _stem(word: str) -> str:
+    with _one_by_one:
+        return str(_english.stemWord(word))
 
 
 def _latin(text: str) -> Word:
@@ -203,7 +210,7 @@ def _latin(text: str) -> Word:
         if IDEOGRAPHS.search(part):
             found += [part[i : i + 2] for i in range(max(1, len(part) - 1))]
         elif part not in ENGLISH_STOPS:
-            found.append(_english.stemWord(part))
+            found.append(_stem(part))
     capital = text[0].isupper()
     return Word(tuple(found), len(text) if capital or text[0].isdigit() else 0, capital)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,3 +178,13 @@ def test_a_scope_without_names_is_refused(fields: dict[str, object]) -> None:
 def test_names_can_not_imitate_each_other() -> None:
     assert Scope("a", "bc").key != Scope("ab", "c").key
     assert Scope("가", "w").key == Scope("가", "w").key
+
+
+@pytest.mark.parametrize("analyser", ["kiwi", "plain"])
+def test_threads_do_not_mix_their_words_up(analyser: str) -> None:
+    texts = [f"running{n} families{n} easily{n} 데이터{n}베이스를 담당자{n}에게" for n in range(400)]
+    alone = [words.terms(words.analyser(analyser), text) for text in texts]
+    for kept in (words.Plain(), words.Kiwi()) if analyser == "kiwi" else (words.Plain(),):
+        if kept.name == analyser:
+            with ThreadPoolExecutor(8) as pool:
+                assert list(pool.map(lambda text, kept=kept: words.terms(kept, text), texts)) == alone

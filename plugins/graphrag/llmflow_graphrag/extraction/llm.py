@@ -95,6 +95,7 @@ class LlmExtractor:
     model: LanguageModel
     analyser: Analyser
     ontology: Ontology = field(default_factory=Ontology)
+    at_once: int = 8
 
     @property
     def fingerprint(self) -> str:

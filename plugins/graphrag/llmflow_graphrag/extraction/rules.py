@@ -87,6 +87,7 @@ class RuleExtractor:
     """No call at all: `extractor: none`."""
 
     analyser: Analyser
+    at_once: int = 1  # nothing is waited for
 
     @property
     def fingerprint(self) -> str:
