@@ -14,10 +14,13 @@ from llmflow_installer.engines import ENGINES
 from llmflow_installer.facts import UnansweredError
 from llmflow_installer.inventory import Host
 from llmflow_installer.site import Site
+from llmflow_installer.stores import STORES
 from llmflow_installer.supplies import OrganSupply, Supplies
-from llmflow_installer.verify import ALIKE, RIGHT
+from llmflow_installer.verify import ALIKE, RIGHT, Ways
 from llmflow_installer.work import InstallOrder
 from llmflow_installer.world import FakeAnsible, World
+
+from support.fake_stores import FakeStores
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "inventories"
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -49,7 +52,8 @@ class FakeHosts:
 
 def sound_facts(name: str) -> dict[str, Any]:
     """What the probe prints on a host that has nothing wrong."""
-    paths = ("/", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd", "/var/log", "/var/lib/llmflow")
+    system = ("/", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd", "/var/log")
+    paths = (*system, "/var/lib/llmflow", "/var/lib/llmflow-neo4j", "/var/lib/llmflow-milvus")
     return {
         "python": "3.11.2",
         "os": "debian",
@@ -128,7 +132,7 @@ def some_supplies(path: Path, image_bytes: int = 2 << 30) -> Supplies:
         digest="d" * 64,
         images={pause: "sha256:" + "a" * 64},
         organs={"kubernetes": OrganSupply("v1.36.3", (pause,))}
-        | {organ: OrganSupply("0.32.0", ()) for organ in ENGINES},
+        | {organ: OrganSupply("0.32.0", ()) for organ in (*ENGINES, *STORES)},
         image_bytes=image_bytes,
     )
 
@@ -145,6 +149,7 @@ class Stand:
     state: Path
     supplies: Supplies
     platform: Callable[[httpx.Request], httpx.Response] = working_platform
+    stores: FakeStores = field(default_factory=FakeStores)
 
     @property
     def world(self) -> World:
@@ -153,6 +158,7 @@ class Stand:
             with httpx.Client(transport=httpx.MockTransport(self.platform)) as client:
                 yield client
 
+        ways = Ways(http, self.stores.dial, self.stores.inside)
         return World(
-            lambda _path, _key: self.supplies, self.hosts, self.ansible, http, self.clock, self.state
+            lambda _path, _key: self.supplies, self.hosts, self.ansible, ways, self.clock, self.state
         )

@@ -69,11 +69,11 @@ def demo(bundle: Path, nodes: int, question: str, clock: Clock, report: Reporter
     desk = Desk(site, bundle, report)
     with clock.step("ask"):
         _answer(desk, question)
-        for organ in site.organs:
-            if ENGINES[organ].does("embed"):
-                _embed(desk, organ)
-            if ENGINES[organ].does("rerank"):
-                _rerank(desk, organ)
+        for engine in (ENGINES[organ] for organ in site.organs if organ in ENGINES):
+            if engine.does("embed"):
+                _embed(desk, engine.organ)
+            if engine.does("rerank"):
+                _rerank(desk, engine.organ)
     with clock.step("evidence"), real_world() as world:
         evidence = state_dir() / "evidence" / f"{site.name}-{now():%Y%m%dT%H%M%SZ}"
         verify_site(order, world, report, evidence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from types import UnionType
@@ -36,6 +37,16 @@ NodePort = Annotated[int, Field(ge=30000, le=32767)]
 Cores = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?m?$")]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi|Ti)?$")]
 HostName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+_UNITS: Mapping[str, int] = {"m": 0, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
+
+
+def quantity(text: str) -> int:
+    """A Kubernetes memory quantity in bytes: `8Gi`, `512Mi`, `1000`."""
+    for suffix, factor in _UNITS.items():
+        if text.endswith(suffix):
+            number = Decimal(text.removesuffix(suffix))
+            return int(number * factor) if factor else int(number / 1000)
+    return int(Decimal(text))
 
 
 class Strict(BaseModel):

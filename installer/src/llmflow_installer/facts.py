@@ -15,7 +15,7 @@ from llmflow_bundle.errors import Finding, HostUnreachable, PreflightFailed
 from llmflow_bundle.report import Reporter, task
 
 from llmflow_installer.inventory import Host
-from llmflow_installer.site import Site
+from llmflow_installer.site import Site, Stored
 from llmflow_installer.ssh import LOGIN_TIMEOUT, Connections
 
 PARALLEL = 32  # hosts asked at once
@@ -86,7 +86,7 @@ def ssh_probe(connections: Connections, now: Callable[[], float]) -> Probe:
     def probe(site: Site, host: Host) -> tuple[str, float, float]:
         # The first call opens the connection: the second one's trip is short and clocks compare well.
         look = f"command -v python3 >/dev/null 2>&1 || {{ echo {NO_PYTHON}; exit 0; }}"
-        command = f"{look}; exec python3 - {shlex.quote(site.registry.data)}"
+        command = f"{look}; exec python3 - {shlex.join(data_directories(site))}"
         try:
             opened = connections.run(site, host, "true", "")
             if opened.returncode == 0:
@@ -110,6 +110,12 @@ def ssh_probe(connections: Connections, now: Callable[[], float]) -> Probe:
         return answer.stdout, asked, answered
 
     return probe
+
+
+def data_directories(site: Site) -> list[str]:
+    """The directories that a site names for what it keeps on hosts."""
+    stores = [served.data for served in site.organs.values() if isinstance(served, Stored)]
+    return [site.registry.data, *stores]
 
 
 def refused(site: Site, host: Host, stderr: str) -> UnansweredError:

@@ -157,7 +157,7 @@ def _do(step: Step, checked: Checked | None, work: Work, report: Reporter) -> St
 def _verify(work: Work, report: Reporter) -> tuple[StageResult, Verified]:
     began = work.world.now()
     step = make_plan(work.job.variables, {}, only="verify").steps[0]
-    verified = verify(work.site, work.pki, work.secrets, work.world.http, report)
+    verified = verify(work.site, work.pki, work.secrets, work.world.ways, report)
     seconds = _since(began, work)
     _record(work, step, "finished", seconds=seconds, ok=len(verified.checks))
     return StageResult("verify", "ran", seconds, ok=len(verified.checks)), verified

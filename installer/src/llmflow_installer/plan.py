@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmflow_installer.site import Served, Site
+from llmflow_installer.site import Served, Site, Stored
 from llmflow_installer.stages import STAGES, Stage, named
 
 
@@ -84,7 +84,10 @@ def _at(variables: Mapping[str, Any], dotted: str) -> Any:
 def _sizes(served: Served) -> dict[str, Any]:
     """What the organ's values are made of; a size that the organ does not have is left out."""
     given = {name: value for name, value in dataclasses.asdict(served).items() if value is not None}
-    return given | {"cpu_request": f"{served.millicores}m", "threads": served.threads}
+    told = given | {"cpu_request": f"{served.millicores}m", "threads": served.threads}
+    if isinstance(served, Stored):
+        told |= {"heap_mib": served.heap_mib, "page_cache_mib": served.page_cache_mib}
+    return told
 
 
 def site_variables(site: Site) -> dict[str, Any]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from ipaddress import ip_address
 
 from llmflow_bundle.errors import Finding, Severity
 from llmflow_bundle.report import amount
 
+from llmflow_installer.document import quantity
 from llmflow_installer.facts import HostFacts
 from llmflow_installer.inventory import Host
-from llmflow_installer.site import Site
+from llmflow_installer.site import Site, Stored
 from llmflow_installer.supplies import Supplies
 
 GIB = 1024**3
@@ -199,6 +199,7 @@ def _room_for_organs(case: Case) -> Iterator[Complaint]:
             f"the organs need {_size(wanted)} of memory together ({pods}), hosts for pods have {_size(total)}",
             "lower memory or replicas under organs in site.yml, leave an organ out, or add a worker",
         )
+    yield from _room_on_one_host(case)
     promised = sum(served.millicores * served.replicas for served in organs.values())
     left = sum(fact.cpus * 1000 - _own_millicores(case.site.host(fact.name)) for fact in workers)
     if promised > left:
@@ -207,6 +208,26 @@ def _room_for_organs(case: Case) -> Iterator[Complaint]:
             f"the organs are promised {promised / 1000:.2f} CPUs together, hosts for pods have {left / 1000:.2f} left",
             "lower cpu or replicas under organs in site.yml, leave an organ out, or add a worker",
         )
+
+
+def _room_on_one_host(case: Case) -> Iterator[Complaint]:
+    """Stores run where their data is, and nowhere else."""
+    for host, fact in case.pairs():
+        stores = stored_on(case.site, host)
+        wanted = sum(quantity(stored.memory) for stored in stores.values())
+        if wanted > fact.memory:
+            named = ", ".join(f"{organ} {stored.memory}" for organ, stored in stores.items())
+            yield Complaint(
+                host.name,
+                f"the stores on it need {_size(wanted)} of memory ({named}), it has {_size(fact.memory)}",
+                "name another host under organs.<store>.host, or lower their memory",
+            )
+
+
+def stored_on(site: Site, host: Host) -> dict[str, Stored]:
+    """The stores that keep their data on a host."""
+    stores = {organ: served for organ, served in site.organs.items() if isinstance(served, Stored)}
+    return {organ: stored for organ, stored in stores.items() if stored.host == host.name}
 
 
 def _own_millicores(host: Host) -> int:
@@ -249,6 +270,8 @@ def disk_needs(site: Site, supplies: Supplies, host: Host, fact: HostFacts) -> d
         needs["/var/lib/etcd"] = GROWTH
     if host.name == site.registry.host:
         needs[site.registry.data] = supplies.image_bytes
+    for stored in stored_on(site, host).values():
+        needs[stored.data] = needs.get(stored.data, 0) + quantity(stored.storage)
     return needs
 
 
@@ -423,18 +446,6 @@ RULES: tuple[Rule, ...] = (
     Rule("PREFLIGHT-HOSTNAME", "host names differ", _hostnames),
     Rule("PREFLIGHT-ADDRESS", "hosts have the addresses the inventory says", _address),
 )
-
-
-_UNITS: Mapping[str, int] = {"m": 0, "Ki": 1024, "Mi": 1024**2, "Gi": GIB, "Ti": 1024 * GIB}
-
-
-def quantity(text: str) -> int:
-    """A Kubernetes memory quantity in bytes: `8Gi`, `512Mi`, `1000`."""
-    for suffix, factor in _UNITS.items():
-        if text.endswith(suffix):
-            number = Decimal(text.removesuffix(suffix))
-            return int(number * factor) if factor else int(number / 1000)
-    return int(Decimal(text))
 
 
 def _size(size: int) -> str:

@@ -10,6 +10,7 @@ from llmflow_bundle.errors import SiteError
 
 from llmflow_installer.engines import ENGINES
 from llmflow_installer.state import SiteState, write_private
+from llmflow_installer.stores import STORES
 
 _TOKEN_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"  # noqa: S105 - an alphabet
 
@@ -30,6 +31,7 @@ def _kubeadm_token() -> str:
 
 _MAKERS: dict[str, Callable[[], str]] = {
     **{engine.secret: lambda: random.token_urlsafe(32) for engine in ENGINES.values()},
+    **{store.secret: lambda: random.token_urlsafe(32) for store in STORES.values()},
     "kubeadm_token": _kubeadm_token,
     "kubeadm_certificate_key": lambda: random.token_hex(32),
 }

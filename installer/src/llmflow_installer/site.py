@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 from llmflow_bundle.errors import Finding, SiteError
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from llmflow_installer.document import (
     Address,
@@ -23,6 +23,7 @@ from llmflow_installer.document import (
     Port,
     Quantity,
     Strict,
+    quantity,
     read_document,
     validated,
 )
@@ -99,6 +100,29 @@ class Served:
         return float(self.cpu[:-1]) / 1000 if self.cpu.endswith("m") else float(self.cpu)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stored(Served):
+    """How a store is served: one pod on `host`, its data in the directory `data` there, `storage` at most."""
+
+    host: str
+    data: str
+    storage: str
+
+    @property
+    def heap_mib(self) -> int:
+        """What Java's objects get of the memory: two fifths, since as much again lies outside the heap."""
+        return self._mib * 2 // 5
+
+    @property
+    def page_cache_mib(self) -> int:
+        """What Neo4j's pages of the files get of the memory: a fifth."""
+        return self._mib // 5
+
+    @property
+    def _mib(self) -> int:
+        return quantity(self.memory) >> 20
+
+
 @dataclass(frozen=True)
 class Site:
     """Everything the operator decided: `organs` are the chosen ones by name, `warnings` don't stop an install."""
@@ -130,6 +154,16 @@ class Site:
 # What the YAML may say. Strict: a port is a number, a switch is true or false, an unknown key is a mistake.
 
 
+Directory = Annotated[str, Field(pattern=r"^/[^\s]+$")]
+STORE_MEMORY = 1 << 30
+
+
+def _of_a_store(memory: str) -> str:
+    if quantity(memory) < STORE_MEMORY:
+        raise ValueError("a store needs 1Gi at least")
+    return memory
+
+
 class _SshYaml(Strict):
     user: str = "root"
     private_key: str = "ssh/id_ed25519"
@@ -151,7 +185,7 @@ class _ClusterYaml(Strict):
 class _RegistryYaml(Strict):
     host: str | None = None
     port: Port = 5000
-    data: Annotated[str, Field(pattern=r"^/[^\s]+$")] = "/var/lib/llmflow"
+    data: Directory = "/var/lib/llmflow"
 
 
 class _ServedYaml(Strict):
@@ -186,16 +220,45 @@ class _InfinityYaml(_ServedYaml):
     memory: Quantity = "2Gi"
 
 
+class _StoredYaml(Strict):
+    node_port: NodePort
+    cpu: Cores = "250m"
+    memory: Annotated[Quantity, AfterValidator(_of_a_store)] = "2Gi"
+    host: HostName | None = None
+    data: Directory
+    storage: Quantity = "10Gi"
+
+
+class _Neo4jYaml(_StoredYaml):
+    node_port: NodePort = 30687
+    data: Directory = "/var/lib/llmflow-neo4j"
+
+
+class _MilvusYaml(_StoredYaml):
+    node_port: NodePort = 30530
+    data: Directory = "/var/lib/llmflow-milvus"
+
+
 class _OrgansYaml(Strict):
     vllm: _VllmYaml | None = None
     vllm_embedding: Annotated[_VllmEmbeddingYaml | None, Field(alias="vllm-embedding")] = None
     vllm_rerank: Annotated[_VllmRerankYaml | None, Field(alias="vllm-rerank")] = None
     infinity: _InfinityYaml | None = None
+    neo4j: _Neo4jYaml | None = None
+    milvus: _MilvusYaml | None = None
 
-    def chosen(self) -> dict[str, Served]:
-        """The organs that are named, in this order."""
+    def chosen(self, home: str) -> dict[str, Served]:
+        """The organs that are named, in this order; a store that names no host keeps its data on `home`."""
         given = self.model_dump(by_alias=True, exclude_none=True)
-        return {organ: Served(**sizes) for organ, sizes in given.items()}
+        return {
+            organ: Stored(**{"replicas": 1, "host": home, **sizes}) if "storage" in sizes else Served(**sizes)
+            for organ, sizes in given.items()
+        }
+
+    def stores(self) -> dict[str, _StoredYaml]:
+        """The stores that are named."""
+        named = {"neo4j": self.neo4j, "milvus": self.milvus}
+        return {organ: given for organ, given in named.items() if given is not None}
 
 
 class _SiteYaml(Strict):
@@ -297,12 +360,13 @@ def _site_findings(
             "give a larger network, such as a /16",
         )
     yield from _port_findings(document, wanted)
+    yield from _store_findings(document, wanted, hosts)
 
 
 def _port_findings(document: Document, wanted: _SiteYaml) -> Iterator[Finding]:
     """Ports that are opened on every host, or on one, belong to one service each."""
     taken = {wanted.registry.port: "registry"}
-    for organ, served in wanted.organs.chosen().items():
+    for organ, served in wanted.organs.chosen(home="").items():
         other = taken.setdefault(served.node_port, organ)
         if other != organ:
             yield Finding(
@@ -311,6 +375,34 @@ def _port_findings(document: Document, wanted: _SiteYaml) -> Iterator[Finding]:
                 document.where(("organs", organ, "node_port")),
                 "give each its own organs.<name>.node_port, from 30000 to 32767",
             )
+
+
+def _store_findings(document: Document, wanted: _SiteYaml, hosts: Sequence[Host]) -> Iterator[Finding]:
+    """A store's host takes pods, and no two stores write into one directory."""
+    taken: dict[tuple[str, str], str] = {}
+    homes = [host.name for host in hosts if _takes_pods(host, wanted.cluster)]
+    for organ, given in wanted.organs.stores().items():
+        if hosts and given.host is not None and given.host not in homes:
+            near = difflib.get_close_matches(given.host, homes, n=1)
+            yield Finding(
+                "SITE-STORE-HOST",
+                f"organs.{organ}.host {given.host} is no host that takes pods",
+                document.where(("organs", organ, "host")),
+                f"did you mean {near[0]!r}?" if near else f"these do: {', '.join(homes) or 'none'}",
+            )
+        home = given.host or next(iter(homes), "")
+        other = taken.setdefault((home, given.data), organ)
+        if other != organ:
+            yield Finding(
+                "SITE-STORE-DATA",
+                f"{organ} and {other} both want to keep their data in {given.data}",
+                document.where(("organs", organ, "data")),
+                "give each its own organs.<name>.data",
+            )
+
+
+def _takes_pods(host: Host, cluster: _ClusterYaml) -> bool:
+    return "control_plane" not in host.groups or cluster.schedule_on_control_plane
 
 
 def _file_findings(document: Document, wanted: _SiteYaml, directory: Path) -> Iterator[Finding]:
@@ -333,6 +425,7 @@ def _site(directory: Path, wanted: _SiteYaml, hosts: tuple[Host, ...], warnings:
         for host, cidr in zip(hosts, pods, strict=False)
     )
     first = next(host for host in hosts if "control_plane" in host.groups)
+    home = next((host for host in hosts if _takes_pods(host, wanted.cluster)), first)
     registry_host = next(host for host in hosts if host.name == (wanted.registry.host or first.name))
     return Site(
         directory=directory,
@@ -347,7 +440,7 @@ def _site(directory: Path, wanted: _SiteYaml, hosts: tuple[Host, ...], warnings:
         registry=Registry(
             registry_host.name, registry_host.address, wanted.registry.port, wanted.registry.data
         ),
-        organs=wanted.organs.chosen(),
+        organs=wanted.organs.chosen(home.name),
         hosts=hosts,
         warnings=warnings,
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import secrets as random
+import socket
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,10 +19,12 @@ import httpx
 from llmflow_bundle.errors import Finding, VerifyFailed
 from llmflow_bundle.report import Reporter, task
 
+from llmflow_installer import bolt
 from llmflow_installer.certificates import Pki
 from llmflow_installer.engines import ENGINES, Engine, Model
 from llmflow_installer.inventory import Host
 from llmflow_installer.site import Site
+from llmflow_installer.stores import STORES, Store
 
 QUESTION = "LLMFlow가 무엇인가요?"
 SENTENCES = (
@@ -39,7 +44,33 @@ PASSAGES = (
 RIGHT = 1  # the passage that answers the query
 ANSWER_LIMIT = 20_000  # characters kept of a stream; a model that never stops must not fill the memory
 
+WRITTEN = 42
+WRITE_AND_READ = (
+    f"CREATE (probe:LlmflowProbe {{number: {WRITTEN}}}) "
+    "WITH probe, probe.number AS number DELETE probe RETURN number"
+)
+MILVUS_PROBE = (
+    "/usr/bin/python3.11",
+    "-m",
+    "llmflow_milvus",
+    "probe",
+)  # of its image: the client is there already
+
 Http = Callable[[Path], AbstractContextManager[httpx.Client]]
+Dial = Callable[[str, int, Path], AbstractContextManager[socket.socket]]
+Inside = Callable[[Site, str, Sequence[str]], "subprocess.CompletedProcess[str]"]
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How the platform is reached: `http` and `dial` trust the authority in a file and nobody else.
+
+    `dial` opens a TLS connection to an address and a port, `inside` runs a command in the pod of a store.
+    """
+
+    http: Http
+    dial: Dial
+    inside: Inside
 
 
 @dataclass(frozen=True)
@@ -86,16 +117,33 @@ class _WrongError(Exception):
     """A check did not get what it wanted."""
 
 
-def verify(site: Site, pki: Pki, secrets: Mapping[str, str], http: Http, report: Reporter) -> Verified:
-    """Ask the registry and every engine; raises VerifyFailed with every ability that is missing."""
+_MISSING = (
+    _WrongError,
+    bolt.BoltError,
+    httpx.HTTPError,
+    OSError,
+    subprocess.SubprocessError,
+    ValueError,
+    LookupError,
+    TypeError,
+)
+
+
+def verify(site: Site, pki: Pki, secrets: Mapping[str, str], ways: Ways, report: Reporter) -> Verified:
+    """Ask the registry, every engine and every store; raises VerifyFailed with every ability that is missing."""
     findings: list[Finding] = []
     done: list[str] = []
     answers: list[Answer] = []
-    with http(pki.ca.certificate) as client, task(report, "Questions are answered") as progress:
-        for check in _checks(site, client, secrets, answers):
+    with ways.http(pki.ca.certificate) as client, task(report, "Questions are answered") as progress:
+        checks = (
+            *_registry_checks(site, client),
+            *_engines_checks(site, client, secrets, answers),
+            *_stores_checks(site, pki, secrets, ways),
+        )
+        for check in checks:
             try:
                 check.ask()
-            except (_WrongError, httpx.HTTPError, ValueError, LookupError, TypeError) as exc:
+            except _MISSING as exc:
                 findings.append(Finding(check.id, f"{check.title}: {_said(exc)}", hint=check.hint))
             else:
                 done.append(check.title)
@@ -124,9 +172,7 @@ class _Check:
     ask: Callable[[], None]
 
 
-def _checks(
-    site: Site, client: httpx.Client, secrets: Mapping[str, str], answers: list[Answer]
-) -> Iterator[_Check]:
+def _registry_checks(site: Site, client: httpx.Client) -> Iterator[_Check]:
     registry = f"https://{site.registry.endpoint}/v2/"
     service = f"journalctl -u llmflow-registry on {site.registry.host}"
     yield _Check(
@@ -135,19 +181,20 @@ def _checks(
         service,
         partial(_get_ok, client, registry),
     )
+
+
+def _engines_checks(
+    site: Site, client: httpx.Client, secrets: Mapping[str, str], answers: list[Answer]
+) -> Iterator[_Check]:
     for organ, served in site.organs.items():
-        engine = ENGINES[organ]
-        yield from _engine_checks(
-            site, _Ask(engine, client, served.node_port, secrets[engine.secret]), answers
-        )
+        if engine := ENGINES.get(organ):
+            ask = _Ask(engine, client, served.node_port, secrets[engine.secret])
+            yield from _engine_checks(site, ask, answers)
 
 
 def _engine_checks(site: Site, ask: _Ask, answers: list[Answer]) -> Iterator[_Check]:
     title, organ = ask.engine.title, ask.engine.organ
-    logs = (
-        "on the first control plane: export KUBECONFIG=/etc/kubernetes/admin.conf; "
-        f"kubectl -n llmflow get pods,events; kubectl -n llmflow logs deploy/{organ}"
-    )
+    logs = _logs(f"deploy/{organ}")
     for host in site.hosts:
         health = partial(_get_ok, ask.client, f"{ask.base(host)}/health")
         yield _Check("VERIFY-HEALTH", f"{title} is healthy through {host.name}", logs, health)
@@ -173,6 +220,88 @@ def _engine_checks(site: Site, ask: _Ask, answers: list[Answer]) -> Iterator[_Ch
             case "rerank":
                 what = f"{title} ranks the right passage first"
                 yield _Check("VERIFY-RANKING", what, logs, partial(_ranking, ask, base, model))
+
+
+def _logs(workload: str) -> str:
+    return (
+        "on the first control plane: export KUBECONFIG=/etc/kubernetes/admin.conf; "
+        f"kubectl -n llmflow get pods,events; kubectl -n llmflow logs {workload}"
+    )
+
+
+def _stores_checks(site: Site, pki: Pki, secrets: Mapping[str, str], ways: Ways) -> Iterator[_Check]:
+    for organ, served in site.organs.items():
+        if store := STORES.get(organ):
+            logs = _logs(f"statefulset/{organ}")
+            for host in site.hosts:
+                knock = partial(_knock, ways, str(host.address), served.node_port, pki.ca.certificate)
+                yield _Check("VERIFY-HEALTH", f"{store.title} is reached through {host.name}", logs, knock)
+            address = str(site.first_control_plane.address)
+            door = _Door(store, ways, address, served.node_port, pki.ca.certificate)
+            match store.protocol:
+                case "bolt":
+                    yield from _bolt_checks(door, secrets[store.secret], logs)
+                case "milvus":
+                    what = f"{store.title} keeps and finds vectors, and refuses a wrong password"
+                    yield _Check("VERIFY-VECTORS", what, logs, partial(_vectors, site, organ, ways))
+
+
+@dataclass(frozen=True)
+class _Door:
+    """Where a store is asked, and the authority that its certificate must be of."""
+
+    store: Store
+    ways: Ways
+    address: str
+    port: int
+    ca: Path
+
+    def rows(self, password: str, query: str) -> list[list[Any]]:
+        """What a query returns to the store's user."""
+        with self.ways.dial(self.address, self.port, self.ca) as line:
+            return bolt.ask(line, self.store.user, password, query)
+
+
+def _bolt_checks(door: _Door, password: str, logs: str) -> Iterator[_Check]:
+    """The right password first: after three wrong ones in a row Neo4j takes none for a while."""
+    title, organ = door.store.title, door.store.organ
+    what = f"{title} writes and reads with the site's password"
+    yield _Check("VERIFY-GRAPH", what, logs, partial(_graph, door, password))
+    yield _Check(
+        "VERIFY-OPEN",
+        f"{title} refuses a wrong password",
+        f"the password did not reach {organ}: run install --stage organs --force",
+        partial(_refused, door),
+    )
+
+
+def _refused(door: _Door) -> None:
+    try:
+        door.rows(random.token_urlsafe(), "RETURN 1")
+    except bolt.BoltError as exc:
+        if not exc.code.startswith("Neo.ClientError.Security."):
+            raise
+    else:
+        raise _WrongError("it takes any password")
+
+
+def _graph(door: _Door, password: str) -> None:
+    if (rows := door.rows(password, WRITE_AND_READ)) != [[WRITTEN]]:
+        raise _WrongError(f"it returns {rows!r}")
+
+
+def _vectors(site: Site, organ: str, ways: Ways) -> None:
+    done = ways.inside(site, organ, MILVUS_PROBE)
+    if done.returncode != 0:
+        said = [
+            line.strip() for line in (*done.stdout.splitlines(), *done.stderr.splitlines()) if line.strip()
+        ]
+        raise _WrongError(said[-1] if said else f"the probe ends with {done.returncode}")
+
+
+def _knock(ways: Ways, address: str, port: int, ca: Path) -> None:
+    with ways.dial(address, port, ca):
+        pass
 
 
 def _get_ok(client: httpx.Client, url: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import socket
 import ssl
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,14 +20,16 @@ from llmflow_bundle.report import Noted, Recording, Reporter, task
 
 from llmflow_installer.ansible import Checked, Counts, Job, RealAnsible
 from llmflow_installer.facts import Probe, ssh_probe
+from llmflow_installer.site import Site
 from llmflow_installer.ssh import Connections
 from llmflow_installer.stages import Stage
 from llmflow_installer.supplies import Supplies, supplies_of
-from llmflow_installer.verify import Http
+from llmflow_installer.verify import Inside, Ways
 
 USED_HERE = (layout.PLAYBOOKS, layout.INSTALLER, layout.APT)
 ANSWER_TIMEOUT = 180.0  # seconds between two pieces of an answer; a CPU reads a long prompt slowly
 CONNECT_TIMEOUT = 10.0  # seconds
+STORE_TIMEOUT = 60.0  # seconds; the first query of a Java that has just begun takes some
 
 
 class Ansible(Protocol):
@@ -39,12 +44,12 @@ class Ansible(Protocol):
 
 @dataclass(frozen=True)
 class World:
-    """The seams: the bundle on disk, the hosts' facts, Ansible, HTTP, the clock, and where state is kept."""
+    """The seams: the bundle on disk, hosts' facts, Ansible, ways to the platform, the clock, where state is kept."""
 
     bundle: Callable[[Path, Path | None], Supplies]
     probe: Probe
     ansible: Ansible
-    http: Http
+    ways: Ways
     now: Callable[[], datetime]
     state: Path
 
@@ -55,7 +60,8 @@ def real_world() -> Iterator[World]:
     connections = Connections()
     try:
         probe = ssh_probe(connections, lambda: now().timestamp())
-        yield World(open_supplies, probe, RealAnsible(connections), https, now, dirs.state_dir())
+        ways = Ways(https, tls, in_pod(connections))
+        yield World(open_supplies, probe, RealAnsible(connections), ways, now, dirs.state_dir())
     finally:
         connections.close()
 
@@ -82,6 +88,29 @@ def https(ca: Path) -> Iterator[httpx.Client]:
     timeout = httpx.Timeout(CONNECT_TIMEOUT, read=ANSWER_TIMEOUT)
     with httpx.Client(verify=trust, timeout=timeout, trust_env=False) as client:
         yield client
+
+
+@contextmanager
+def tls(address: str, port: int, ca: Path) -> Iterator[socket.socket]:
+    """A connection to a server with a certificate of the site's own authority for that address."""
+    trust = ssl.create_default_context(cafile=str(ca))
+    with (
+        socket.create_connection((address, port), CONNECT_TIMEOUT) as plain,
+        trust.wrap_socket(plain, server_hostname=address) as line,
+    ):
+        line.settimeout(STORE_TIMEOUT)
+        yield line
+
+
+def in_pod(connections: Connections) -> Inside:
+    """Runs a command in a store's pod, by way of the first control plane."""
+
+    def inside(site: Site, organ: str, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        kubectl = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "--namespace=llmflow"]
+        words = [*kubectl, "exec", f"statefulset/{organ}", "--", *command]
+        return connections.run(site, site.first_control_plane, shlex.join(words), "")
+
+    return inside
 
 
 def now() -> datetime:

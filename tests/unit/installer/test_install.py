@@ -13,6 +13,7 @@ from llmflow_installer.install import install, verify_site
 from llmflow_installer.journal import Journal
 from llmflow_installer.stages import PLAYED, STAGES
 from llmflow_installer.state import SiteState
+from llmflow_installer.stores import STORES
 from llmflow_installer.work import Installed
 from support.stand import Stand, working_platform
 
@@ -189,10 +190,19 @@ def test_playbooks_get_what_their_readme_promises(stand: Stand) -> None:
     }
     assert variables["bundle"]["organs"]["kubernetes"]["version"] == "v1.36.3"
     keys = {"vllm_api_key", "vllm_embedding_api_key", "vllm_rerank_api_key", "infinity_api_key"}
+    keys |= {"neo4j_password", "milvus_password"}
     assert set(variables["secrets"]) == {*keys, "kubeadm_token", "kubeadm_certificate_key"}
     assert set(stand.ansible.jobs[0].hidden) > set(variables["secrets"].values())
     assert any("PRIVATE KEY" in hidden for hidden in stand.ansible.jobs[0].hidden)
-    assert set(variables["pki"]) == {"ca", "registry", "vllm", "vllm-embedding", "vllm-rerank", "infinity"}
+    assert set(variables["pki"]) == {
+        "ca",
+        "registry",
+        "vllm",
+        "vllm-embedding",
+        "vllm-rerank",
+        "infinity",
+        *STORES,
+    }
     assert variables["site"]["organs"]["infinity"] == {
         "replicas": 1,
         "node_port": 30803,
@@ -200,6 +210,19 @@ def test_playbooks_get_what_their_readme_promises(stand: Stand) -> None:
         "memory": "2Gi",
         "cpu_request": "125m",
         "threads": 1,
+    }
+    assert variables["site"]["organs"]["neo4j"] == {
+        "replicas": 1,
+        "node_port": 30687,
+        "cpu": "250m",
+        "memory": "2Gi",
+        "cpu_request": "125m",
+        "threads": 1,
+        "host": "worker1",
+        "data": "/var/lib/llmflow-neo4j",
+        "storage": "10Gi",
+        "heap_mib": 819,
+        "page_cache_mib": 409,
     }
     json.dumps(variables)
 

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from llmflow_installer.document import quantity
 from llmflow_installer.facts import HostFacts, parse_facts
-from llmflow_installer.preflight import RULES, disk_needs, preflight, quantity
+from llmflow_installer.preflight import RULES, disk_needs, preflight
 from llmflow_installer.site import Site, load_site
 from ruamel.yaml import YAML
 from support.stand import copy_of, some_supplies, sound_facts

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
@@ -10,12 +11,15 @@ from llmflow_installer.certificates import Pki, site_pki
 from llmflow_installer.engines import ENGINES
 from llmflow_installer.site import Site
 from llmflow_installer.state import SiteState
+from llmflow_installer.stores import STORES
 from llmflow_installer.verify import ANSWER_LIMIT, Verified, verify
+from support.fake_stores import HELLO, LOGON, PULL, SUCCESS, chunked, failure
 from support.stand import START, Stand, vectors, working_platform
 
 Platform = Callable[[httpx.Request], httpx.Response]
 KEY = "the-key"
 KEYS = {engine.secret: KEY for engine in ENGINES.values()}
+SECRETS = KEYS | {store.secret: "the-password" for store in STORES.values()}
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def pki(site: Site, stand: Stand) -> Pki:
 def ask(site: Site, stand: Stand, pki: Pki) -> Callable[[Platform], Verified]:
     def ask(platform: Platform) -> Verified:
         stand.platform = platform
-        return verify(only(site, "vllm"), pki, KEYS, stand.world.http, Recording())
+        return verify(only(site, "vllm"), pki, KEYS, stand.world.ways, Recording())
 
     return ask
 
@@ -36,7 +40,7 @@ def ask(site: Site, stand: Stand, pki: Pki) -> Callable[[Platform], Verified]:
 def ask_all(site: Site, stand: Stand, pki: Pki) -> Callable[[Platform], Verified]:
     def ask(platform: Platform) -> Verified:
         stand.platform = platform
-        return verify(site, pki, KEYS, stand.world.http, Recording())
+        return verify(only(site, *ENGINES), pki, KEYS, stand.world.ways, Recording())
 
     return ask
 
@@ -202,7 +206,7 @@ def test_each_engine_is_shown_its_own_key(site: Site, pki: Pki, stand: Stand) ->
         return working_platform(request)
 
     stand.platform = platform
-    verify(site, pki, {secret: secret for secret in KEYS}, stand.world.http, Recording())
+    verify(only(site, *ENGINES), pki, {secret: secret for secret in KEYS}, stand.world.ways, Recording())
     assert shown == {
         30800: {"Bearer vllm_api_key"},
         30801: {"Bearer vllm_embedding_api_key"},
@@ -250,6 +254,73 @@ def test_what_an_engine_can_get_wrong(
 
 
 def test_a_site_without_engines_is_not_asked_for_them(site: Site, pki: Pki, stand: Stand) -> None:
-    verified = verify(only(site), pki, KEYS, stand.world.http, Recording())
+    verified = verify(only(site), pki, KEYS, stand.world.ways, Recording())
     assert verified.answer is None
     assert verified.checks == ("the registry answers at https://10.78.0.2:5000/v2/",)
+
+
+@pytest.fixture
+def ask_stores(site: Site, stand: Stand, pki: Pki) -> Callable[[], Verified]:
+    """Verify a site that has stores and no engine."""
+    stand.stores.password = "the-password"
+
+    def ask() -> Verified:
+        return verify(only(site, *STORES), pki, SECRETS, stand.world.ways, Recording())
+
+    return ask
+
+
+def test_every_store_is_asked_for_what_it_does(ask_stores: Callable[[], Verified], stand: Stand) -> None:
+    assert ask_stores().checks[1:] == (
+        "Neo4j is reached through cp1",
+        "Neo4j is reached through worker1",
+        "Neo4j is reached through worker2",
+        "Neo4j writes and reads with the site's password",
+        "Neo4j refuses a wrong password",
+        "Milvus is reached through cp1",
+        "Milvus is reached through worker1",
+        "Milvus is reached through worker2",
+        "Milvus keeps and finds vectors, and refuses a wrong password",
+    )
+    assert {port for _, port in stand.stores.dialled} == {30687, 30530}
+    assert stand.stores.commands == [("milvus", ("/usr/bin/python3.11", "-m", "llmflow_milvus", "probe"))]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "ids", "says"),
+    [
+        pytest.param({"password": "another"}, ["VERIFY-GRAPH"], "no", id="another-password"),
+        pytest.param({"answers": {LOGON: chunked(SUCCESS)}}, ["VERIFY-OPEN"], "any password", id="open"),
+        pytest.param({"answers": {PULL: chunked(SUCCESS)}}, ["VERIFY-GRAPH"], "returns []", id="no-row"),
+        pytest.param(
+            {"answers": {HELLO: chunked(failure("Neo.TransientError.General.X", "busy"))}},
+            ["VERIFY-GRAPH", "VERIFY-OPEN"],
+            "busy",
+            id="busy",
+        ),
+        pytest.param(
+            {"version": bytes(4)},
+            ["VERIFY-GRAPH", "VERIFY-OPEN"],
+            "does not speak Bolt 5.4",
+            id="another-version",
+        ),
+        pytest.param(
+            {"closed": ("10.78.0.4",)},
+            ["VERIFY-HEALTH", "VERIFY-HEALTH"],
+            "through worker2: Connection refused",
+            id="closed",
+        ),
+        pytest.param({"probe": (1, "Traceback\nno disk")}, ["VERIFY-VECTORS"], "no disk", id="probe"),
+        pytest.param({"probe": (137, "")}, ["VERIFY-VECTORS"], "ends with 137", id="killed"),
+    ],
+)
+def test_what_a_store_can_get_wrong(
+    wrong: dict[str, Any], ids: list[str], says: str, ask_stores: Callable[[], Verified], stand: Stand
+) -> None:
+    for name, value in wrong.items():
+        setattr(stand.stores, name, value)
+    with pytest.raises(VerifyFailed) as caught:
+        ask_stores()
+    assert [finding.id for finding in caught.value.findings] == ids
+    assert says in caught.value.findings[-1].what
+    assert "the-password" not in str([caught.value.what, *caught.value.findings])
