@@ -26,6 +26,7 @@ SUITES = {
     "streams": ["bench.bench_streams"],
     "memory": ["bench.bench_memory"],
     "embeddings": ["bench.bench_embeddings"],
+    "graphrag": ["bench.bench_graphrag"],
 }
 
 

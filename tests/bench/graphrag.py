@@ -23,33 +23,37 @@ SECONDS = 60.0  # a question's budget: quality is measured here, not time
 
 
 class Remembered:
-    """A bench's embedder as the engine asks one."""
+    """A bench's embedder as the engine asks one; what is known beforehand is not looked up on disk again."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, texts: Sequence[str]) -> None:
         self._embedder = embedder
+        self._known = dict(zip(texts, embedder.passages(texts), strict=True))
         self.name = embedder.name
         self.dimensions = int(embedder.questions(["."]).shape[1])
 
     def documents(self, texts: Sequence[str]) -> list[Vector]:
         """Passages as vectors."""
-        return [list(map(float, row)) for row in self._embedder.passages(texts)]
+        new = [text for text in texts if text not in self._known]
+        if new:
+            self._known.update(zip(new, self._embedder.passages(new), strict=True))
+        return [self._known[text].tolist() for text in texts]
 
     def query(self, text: str) -> Vector:
         """A question as a vector."""
-        return list(map(float, self._embedder.questions([text])[0]))
+        found: Vector = self._embedder.questions([text])[0].tolist()
+        return found
 
 
 def filled(of: QuestionSet, embedder: Embedder) -> Engine:
     """An engine that holds the passages of a set; its folder goes when the process ends."""
     folder = Path(tempfile.mkdtemp(prefix="llmflow-graphrag-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    embedder.passages(
-        [passage.whole for passage in of.passages]
-    )  # all at once: the engine asks for few at a time
-    engine = embedded(folder, Remembered(embedder))
+    vectors = Remembered(embedder, [passage.whole for passage in of.passages])
+    engine = embedded(folder, vectors)
     for passage in of.passages:
         engine.take(SCOPE, from_text(passage.id, passage.text, title=passage.title))
-    return engine
+    engine.close()
+    return embedded(folder, vectors)
 
 
 def graph(of: QuestionSet, embedder: Embedder) -> Retriever:

@@ -7,6 +7,8 @@ chunk.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ TARGET = 420.0  # weight of a chunk: about so many tokens of a usual embedder
 MOST = 640.0  # of one that can't be cut nicely: a long sentence, a row of a table
 HANGUL_WEIGHT, OTHER_WEIGHT = 0.62, 0.26  # tokens a sign, over the tokenizers of e5, BGE-M3 and Qwen
 MOST_BOXES = 32
+HANGUL = re.compile("[가-힣]")
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,15 @@ def chunks(scope: Scope, document: Document) -> list[Chunk]:
     """The chunks of a document, in order; the law: each one's text is the document's between its offsets."""
     seen: dict[str, int] = {}
     found = []
+    starts = [element.start for element in document.elements]
     for ordinal, stretch in enumerate(_packed(document)):
         text = document.text[stretch.start : stretch.end]
         content = key("content", document.title, *stretch.heading, text, *sorted(document.access))
         repeat = seen[content] = seen.get(content, 0) + 1
-        under = [e for e in document.elements if e.start < stretch.end and e.end > stretch.start]
+        first = max(0, bisect_left(starts, stretch.start) - 1)
+        under = [
+            e for e in document.elements[first : bisect_left(starts, stretch.end)] if e.end > stretch.start
+        ]
         pages = [e.page for e in under if e.page is not None]
         found.append(
             Chunk(
@@ -74,7 +81,7 @@ def place(title: str, heading: tuple[str, ...]) -> str:
 
 def weight(text: str) -> float:
     """About how many tokens a text has."""
-    hangul = sum(1 for sign in text if "가" <= sign <= "힣")
+    hangul = 0 if text.isascii() else len(HANGUL.findall(text))
     return hangul * HANGUL_WEIGHT + (len(text) - hangul) * OTHER_WEIGHT
 
 

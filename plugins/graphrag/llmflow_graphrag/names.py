@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
+NAMES_KEPT = 100_000  # names whose norm and sound are remembered: they repeat as words do
 LONGEST = 80  # characters of a name that is worth keeping
 
 LEGAL_FORM = re.compile(
@@ -36,6 +38,7 @@ DOUBLE = re.compile(r"(.)\1+")
 SHORTEST_SOUND = 3  # consonants; shorter ones fit too many names
 
 
+@lru_cache(NAMES_KEPT)
 def norm(name: str) -> str:
     """What two spellings of one name have in common; "" for what is no name."""
     folded = unicodedata.normalize("NFKC", name.strip())[: LONGEST * 2].casefold()
@@ -44,6 +47,7 @@ def norm(name: str) -> str:
     return NOISE.sub("", bare)[:LONGEST]
 
 
+@lru_cache(NAMES_KEPT)
 def sound(norm_: str) -> str:
     """The consonants that a norm is spoken with, "" where they are too few, or digits are among the signs."""
     if any(sign.isdigit() for sign in norm_):

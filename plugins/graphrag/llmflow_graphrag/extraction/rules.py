@@ -130,8 +130,6 @@ class _Run:
     def found(self, text: str, offset: int) -> Iterator[_Found]:
         """The whole, where it is a name; in Korean, where spacing is free, also each part that is one by itself."""
         words = self.words
-        if not words:
-            return
         start, end = words[0][0], words[-1][1]
         hangul = bool(HANGUL.search(text, start, end))
         if len(words) > 1 and any(proper for _, _, proper in words):
@@ -165,7 +163,7 @@ def _runs(text: str, analyser: Analyser) -> Iterator[_Run]:
             end = match.end()
             continue
         named = word.head > 0 and (bool(word.terms) or joined) and not (written[0].isdigit() and not joined)
-        if not (joined and named):
+        if not (joined and named) and run.words:
             yield run
             run = _Run()
         if named:
@@ -175,10 +173,11 @@ def _runs(text: str, analyser: Analyser) -> Iterator[_Run]:
                 )
             run.words.append((match.start(), match.start() + word.head, word.proper))
         end = match.end()
-        if word.closed or not named:
+        if (word.closed or not named) and run.words:
             yield run
             run = _Run()
-    yield run
+    if run.words:
+        yield run
 
 
 def _initial(text: str, end: int) -> bool:

@@ -79,7 +79,9 @@ class MilvusVectors(VectorStore):
                  "vector": list(r.vector)}
                 for r in rows[start : start + ROWS]
             ]  # fmt: skip
-            self._ask(partial(self._client.upsert, self.collection, data, timeout=SECONDS))
+            # Milvus 2.3's own upsert puts rows into partitions where no search for their scope looks.
+            self.delete(scope, [row["key"] for row in data])
+            self._ask(partial(self._client.insert, self.collection, data, timeout=SECONDS))
 
     @override
     def delete(self, scope: Scope, keys: Sequence[str]) -> None:
