@@ -140,9 +140,14 @@ class Plain:
         if not HANGUL.search(text):
             return _latin(text)
         stem = _without_particle(text)
-        pairs = tuple(stem[i : i + 2] for i in range(len(stem) - 1)) if len(stem) > 2 else ()
+        found: list[str] = []
+        for part in PART.findall(stem.casefold()):
+            if HANGUL.search(part):
+                found += [part, *(part[i : i + 2] for i in range(len(part) - 1) if len(part) > 2)]
+            else:
+                found += _latin(part).terms
         named = len(stem) >= 3 or not HANGUL.fullmatch(stem[0])
-        return Word((stem.casefold(), *pairs), len(stem), named, closed=len(stem) < len(text))
+        return Word(tuple(found), len(stem), named, closed=len(stem) < len(text))
 
 
 class Kiwi:
@@ -167,10 +172,11 @@ class Kiwi:
         tokens = [
             (t.form, t.tag.split("-")[0], t.start + t.len, bool(t.oov)) for t in _tokenizer().tokenize(text)
         ]
-        found = [form.casefold() for form, tag, _, _ in tokens if tag in CONTENT and form not in SAYS_NOTHING]
+        wanted = [form for form, tag, _, _ in tokens if tag in CONTENT and form not in SAYS_NOTHING]
+        found = [part for form in wanted for part in PART.findall(form.casefold())]
         last = max((number for number, token in enumerate(tokens) if token[1] in NOUNS), default=-1)
         if last < 0 or any(tag not in TAIL for _, tag, _, _ in tokens[last + 1 :]):
-            return Word(tuple(found) or (text.casefold(),))
+            return Word(tuple(found or PART.findall(text.casefold())))
         head = tokens[last][2]
         whole = text[:head].casefold()
         nouns = [token for token in tokens[: last + 1] if token[1] in NOUNS]
@@ -184,7 +190,7 @@ class Kiwi:
             or (compound and len(nouns) > last and head >= 3 and not whole[0].isdigit())
             or phrase
         )
-        return Word(tuple(found) or (whole,), head, proper, closed=head < len(text))
+        return Word(tuple(found or PART.findall(whole)), head, proper, closed=head < len(text))
 
 
 @cache

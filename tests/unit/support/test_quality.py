@@ -14,7 +14,7 @@ from bench.embed import Embedder
 from bench.sets import KOREAN, Passage, Question, QuestionSet
 from support.minilm import Vocabulary, words
 
-DEMO = KOREAN.parent / "demo"
+DEMO = KOREAN.parents[3] / "installer/src/llmflow_installer/handbook"
 SMALL = QuestionSet(
     "small",
     [

@@ -38,7 +38,8 @@ def explain(
             if entity in named:
                 ways.append((1.0 + rarity, (_step(rows[key], "question", MENTIONS, name),)))
             for other in graph.of_entity.get(entity, {}):
-                if other != key and other in rows and base.get(other, 0.0) > base.get(key, 0.0):
+                elsewhere = other in rows and rows[other].document != rows[key].document
+                if elsewhere and base.get(other, 0.0) > base.get(key, 0.0):
                     first = _step(rows[other], rows[other].title, MENTIONS, name)
                     second = _step(rows[key], name, MENTIONS, rows[key].title)
                     ways.append((base[other] * rarity, (first, second)))

@@ -35,6 +35,7 @@ from llmflow_graphrag.retrieval.answer import (
     best_first,
 )
 from llmflow_graphrag.retrieval.budget import Budget
+from llmflow_graphrag.retrieval.trust import trust
 from llmflow_graphrag.retrieval.walk import Graph, walk
 from llmflow_graphrag.scope import Scope
 from llmflow_graphrag.stores import Community, GraphStore, VectorStore
@@ -101,18 +102,19 @@ class _Search:
     named: list[Entity] = field(default_factory=list)
     read: Graph = field(default_factory=Graph)
     vector: Vector = ()
+    trusted: float = 1.0
 
     def passages(self) -> Answer:
         """auto, local and naive."""
         self._seeds(lexical=self.question.mode != "naive")
         self._measure(self.words)
-        evidence = rank.Evidence(self.nearness, self.words, {})
+        evidence = self._evidence({})
         base = rank.base(evidence)
         scores = base
         if self.question.mode != "naive":
             walkers = self._walk(base)
             self._measure(walkers)
-            evidence = rank.Evidence(self.nearness, self.words, walkers)
+            evidence = self._evidence(walkers)
             base = rank.base(evidence)
             scores = rank.gated(evidence, base)
         return self._answer(scores, base, evidence)
@@ -121,14 +123,14 @@ class _Search:
         """The communities that fit, with the chunks that say most of them."""
         self._seeds(lexical=True)
         self._measure(self.words)
-        base = rank.base(rank.Evidence(self.nearness, self.words, {}))
+        base = rank.base(self._evidence({}))
         known = self.budget.run("communities", lambda: self.query.graph.communities(self.scope)) or []
         topics = self._topics(known, base)
         scores = dict(base)
         for place, topic in enumerate(topics):
             for key in topic.chunks[:2]:
                 scores[key] = max(scores.get(key, 0.0), 1.0 - place / (2 * len(topics)))
-        return self._answer(scores, base, rank.Evidence(self.nearness, self.words, {}), topics)
+        return self._answer(scores, base, self._evidence({}), topics)
 
     def path(self) -> Answer:
         """How two things that the question names hang together."""
@@ -144,7 +146,7 @@ class _Search:
             self.budget.give_up()
         steps = found or ()
         chunks = {step.chunk: 1.0 - place / (len(steps) + 1) for place, step in enumerate(steps)}
-        answer = self._answer(chunks, chunks, rank.Evidence(self.nearness, self.words, {}))
+        answer = self._answer(chunks, chunks, self._evidence({}))
         return replace(answer, path=steps)
 
     # steps
@@ -162,16 +164,25 @@ class _Search:
         )
         named = budget.start(
             "linked",
-            lambda: query.graph.entities(
-                self.scope, norms, [sound(one) for one in norms if HANGUL.search(one)]
-            ),
+            lambda: self._linked(norms),
         )
         self.words = dict(budget.result("lexical", words) or ())
         self.named = budget.result("linked", named) or []
         self.nearness = dict(budget.result("dense", dense) or ())
 
+    def _linked(self, norms: Sequence[str]) -> list[Entity]:
+        """The entities of these names, and those that sound like them in the other script."""
+        sounds = [sound(one) for one in norms if HANGUL.search(one)]
+        found = self.query.graph.entities(self.scope, norms, sounds)
+        known = set(norms)
+        return [entity for entity in found if entity.norm in known or not HANGUL.search(entity.norm)]
+
+    def _evidence(self, walkers: Mapping[str, float]) -> rank.Evidence:
+        return rank.Evidence(self.nearness, self.words, walkers, self.trusted)
+
     def _dense(self, audiences: Sequence[str], documents: Sequence[str] | None) -> list[tuple[str, float]]:
         self.vector = self.query.embedder.query(self.text)
+        self.trusted = trust(self.query.embedder, self.text)
         return self.query.vectors.search(self.scope, self.vector, CANDIDATES, audiences, documents)
 
     def _documents(self) -> list[str] | None:

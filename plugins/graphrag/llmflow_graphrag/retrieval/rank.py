@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from llmflow_graphrag.retrieval.answer import best_first
 
-DENSE, LEXICAL = 0.5, 0.5  # weights of the two searches
+DENSE = 0.5  # weight of a dense search that is trusted in full; the lexical one has the rest
 GRAPH = 2.5  # of what the graph adds, at most
 KEPT = 1  # passages that the two searches put first, and that no walker moves from there
 OPEN = 0.5  # how far the gate stands open for a passage that does not fit at all
@@ -25,12 +25,14 @@ class Evidence:
     dense: Mapping[str, float]  # cosines
     lexical: Mapping[str, float]  # BM25
     graph: Mapping[str, float]  # walkers
+    trust: float = 1.0  # in the cosines, 0 to 1
 
 
 def base(evidence: Evidence) -> dict[str, float]:
     """The two searches as one score, 0 to 1."""
     near, words = spread(evidence.dense), spread(evidence.lexical)
-    return {key: DENSE * near.get(key, 0.0) + LEXICAL * words.get(key, 0.0) for key in {*near, *words}}
+    dense = DENSE * evidence.trust
+    return {key: dense * near.get(key, 0.0) + (1 - dense) * words.get(key, 0.0) for key in {*near, *words}}
 
 
 def gated(evidence: Evidence, base_: Mapping[str, float]) -> dict[str, float]:
@@ -39,7 +41,7 @@ def gated(evidence: Evidence, base_: Mapping[str, float]) -> dict[str, float]:
     fits = spread(evidence.dense)
     found = {}
     for key in {*base_, *walkers}:
-        fit = max(fits.get(key, 0.0), base_.get(key, 0.0))
+        fit = max(evidence.trust * fits.get(key, 0.0), base_.get(key, 0.0))
         found[key] = base_.get(key, 0.0) + GRAPH * walkers.get(key, 0.0) * (OPEN + (1.0 - OPEN) * fit)
     kept = best_first(base_)[:KEPT]
     above = max(found.values(), default=0.0)

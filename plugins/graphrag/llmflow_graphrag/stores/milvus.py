@@ -29,6 +29,10 @@ SCHEMA = 1
 ROWS = 1000  # in a request; 6 MB of 1 536 dimensions, below Milvus' 64 MB
 MOST_ROWS = 16_000  # of an answer; Milvus refuses more than 16 384
 SECONDS = 20.0  # of a request
+SETTLED = 1000  # rows after which milvus-lite is told to index them
+OLD = re.compile(
+    r"v?2\.3\."
+)  # its own upsert puts rows into partitions where no search for their scope looks
 HEX = re.compile("[0-9a-f]{32}")
 BATCH_OF_KEYS = 1000  # in an expression
 
@@ -60,6 +64,10 @@ class MilvusVectors(VectorStore):
             lambda: MilvusClient(address, token=token, db_name=database, timeout=SECONDS, **trusted),
             "opened",
         )
+        version = str(self._ask(self._client.get_server_version))
+        self._upserts = not OLD.match(version)
+        self._lite = version.startswith("milvus_lite")
+        self._unsettled = 0
 
     @override
     def close(self) -> None:
@@ -79,9 +87,12 @@ class MilvusVectors(VectorStore):
                  "vector": list(r.vector)}
                 for r in rows[start : start + ROWS]
             ]  # fmt: skip
-            # Milvus 2.3's own upsert puts rows into partitions where no search for their scope looks.
-            self.delete(scope, [row["key"] for row in data])
-            self._ask(partial(self._client.insert, self.collection, data, timeout=SECONDS))
+            if self._upserts:
+                self._ask(partial(self._client.upsert, self.collection, data, timeout=SECONDS))
+            else:
+                self.delete(scope, [row.key for row in rows[start : start + ROWS]])
+                self._ask(partial(self._client.insert, self.collection, data, timeout=SECONDS))
+        self._settle(len(rows))
 
     @override
     def delete(self, scope: Scope, keys: Sequence[str]) -> None:
@@ -158,6 +169,13 @@ class MilvusVectors(VectorStore):
             )
         )
         return rows
+
+    def _settle(self, rows: int) -> None:
+        """Let milvus-lite index what came: it searches rows without an index a hundred times as slowly."""
+        self._unsettled += rows
+        if self._lite and self._unsettled >= SETTLED:
+            self._unsettled = 0
+            self._ask(partial(self._client.flush, self.collection, timeout=SECONDS))
 
     def _exists(self) -> bool:
         if not self._ready:
