@@ -64,7 +64,7 @@ record: $(READY) ## record the demo as docs/images/demo.svg
 	@$(BIN)/python docs/record.py docs/images/demo.svg -- make demo
 
 forms: $(READY) ## draw the plugins' forms for their READMEs
-	@$(BIN)/python docs/form.py plugins/vllm plugins/embeddings
+	@$(BIN)/python docs/form.py plugins/vllm plugins/embeddings plugins/graphrag
 
 bench: $(READY) ## measure ratios side by side, write docs/reference/benchmarks.md
 	@$(BIN)/python tests/bench

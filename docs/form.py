@@ -1,4 +1,4 @@
-"""Draw the form of a model provider as Dify shows it, from its YAML: one SVG for each type of model.
+"""Draw the forms of a plugin as Dify shows them, from its YAML: one SVG for each type of model, or for credentials.
 
     python docs/form.py plugins/vllm            # writes plugins/vllm/_assets/form-<type>.svg
     python docs/form.py --check plugins/vllm    # says which pictures are out of date, and exits with 1
@@ -34,10 +34,17 @@ INK, SOFT, FAINT, LINE, FIELD, ACCENT, NEEDED = (
 
 
 def pictures(plugin: Path) -> dict[Path, str]:
-    """The picture of each form of a plugin's model provider, by the file that it belongs into."""
+    """The picture of each form of a plugin, by the file that it belongs into."""
     (provider_file,) = (plugin / "provider").glob("*.yaml")
     provider = YAML(typ="safe", pure=True).load(provider_file.read_text(encoding="utf-8"))
     folder = plugin / "_assets"
+    if "credentials_for_provider" in provider:
+        fields = list(provider["credentials_for_provider"].values())
+        return {
+            folder / "form-credentials.svg": _drawn(
+                provider["identity"]["label"]["en_US"], "Credentials", fields
+            )
+        }
     return {folder / f"form-{kind}.svg": _draw(provider, kind) for kind in provider["supported_model_types"]}
 
 
@@ -45,13 +52,17 @@ def _draw(provider: dict[str, Any], kind: str) -> str:
     schema = provider["model_credential_schema"]
     name = {**schema["model"], "required": True, "type": "text-input"}
     fields = [name, *(f for f in schema["credential_form_schemas"] if _shown(f, kind))]
+    return _drawn(f"Add {provider['label']['en_US']}", f"Model type: {TITLES[kind]}", fields)
+
+
+def _drawn(title: str, below: str, fields: list[dict[str, Any]]) -> str:
     height = 92 + len(fields) * ROW + 64
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"'
         f' viewBox="0 0 {WIDTH} {height}" font-family="{FONT}">',
         f'<rect x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" rx="16" fill="#fff" stroke="{LINE}"/>',
-        _text(MARGIN, 44, f"Add {provider['label']['en_US']}", 20, INK, bold=True),
-        _text(MARGIN, 68, f"Model type: {TITLES[kind]}", 13, SOFT),
+        _text(MARGIN, 44, title, 20, INK, bold=True),
+        _text(MARGIN, 68, below, 13, SOFT),
         *(line for row, field in enumerate(fields) for line in _field(field, 92 + row * ROW)),
         _button(WIDTH - MARGIN - 164, height - 52, "Cancel", "#fff", SOFT),
         _button(WIDTH - MARGIN - 76, height - 52, "Save", ACCENT, "#fff"),

@@ -25,8 +25,12 @@ def test_pictures_are_drawn_from_the_form(provider: Path) -> None:
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda path: path.stem)
 def test_fields_speak_english_and_korean(provider: Path) -> None:
-    form = YAML(typ="safe", pure=True).load(provider.read_text(encoding="utf-8"))["model_credential_schema"]
-    fields = form["credential_form_schemas"]
+    form = YAML(typ="safe", pure=True).load(provider.read_text(encoding="utf-8"))
+    fields = (
+        list(form["credentials_for_provider"].values())
+        if "credentials_for_provider" in form
+        else form["model_credential_schema"]["credential_form_schemas"]
+    )
     assert len(fields) <= MOST_FIELDS
     for field in fields:
         options = [option["label"]["en_US"] for option in field.get("options", ())]
