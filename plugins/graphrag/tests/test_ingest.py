@@ -60,7 +60,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(STEPS)
 def test_deleted_equals_never_taken_in(steps: list[tuple[str, int | None, bool]]) -> None:
     """Whatever happened before, both stores hold what a fresh ingest of the surviving documents gives."""

@@ -93,7 +93,7 @@ MIGRATIONS = (
         summary TEXT NOT NULL, entities TEXT NOT NULL, chunks TEXT NOT NULL, fingerprint TEXT NOT NULL) WITHOUT ROWID;
     CREATE INDEX community_label ON community (scope, label);
     CREATE VIRTUAL TABLE term USING fts5 (
-        audience, terms, detail = column, tokenize = "unicode61 remove_diacritics 0");
+        audience, terms, tokenize = "unicode61 remove_diacritics 0");
     """,
 )
 
