@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from operator import mul
 
 from llmflow_graphrag.errors import BadRequest
 from llmflow_graphrag.extraction import rules
@@ -52,6 +53,7 @@ NAMED_WEIGHT = 0.3  # of the walkers start at names in the question, where it ha
 MOST_NORMS = 160  # sequences of words of a question that are looked up as names
 LONGEST_NAME = 5  # words
 SECOND_HOP = 8  # chunks found by the first hop that the second starts at
+REACHED = 60  # chunks that the walk may lift: the others have next to no walkers
 RERANKED = 30
 MOST_DOCUMENTS = 2000  # that a filter is pushed down with, as a list
 MOST_MATCHED = 200_000  # documents that a filter looks at
@@ -209,7 +211,7 @@ class _Search:
             return
         found = self.budget.run("fit", lambda: self.query.vectors.fetch(self.scope, unknown)) or {}
         for key, vector in found.items():
-            self.nearness[key] = sum(a * b for a, b in zip(vector, self.vector, strict=True))
+            self.nearness[key] = sum(map(mul, vector, self.vector))
 
     def _walk(self, base: Mapping[str, float]) -> dict[str, float]:
         """What the graph adds, two hops at most."""
@@ -223,7 +225,7 @@ class _Search:
         if further and not self.budget.over:
             self._hop(dict.fromkeys(further[:SECOND_HOP], 0.5), {})
             walkers = walk(self.read, seeds, named)
-        return self._allowed(walkers)
+        return {key: walkers[key] for key in best_first(walkers)[:REACHED]}
 
     def _hop(self, chunks: Mapping[str, float], named: Mapping[str, float]) -> None:
         """Read what chunks mention, and where else the most telling of it is."""
@@ -270,10 +272,6 @@ class _Search:
             if total
             else {}
         )
-
-    def _allowed(self, walkers: Mapping[str, float]) -> dict[str, float]:
-        """Walkers at chunks that a filter leaves: those of other documents are not looked up further."""
-        return dict(walkers)
 
     def _norms(self) -> list[str]:
         """All sequences of words that may be a name, as names are compared."""

@@ -8,7 +8,7 @@ draws more than one that merely mentions it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from llmflow_graphrag.model import HEADING, TITLE, Edge, Entity
@@ -61,16 +61,60 @@ def walk(graph: Graph, chunks: Mapping[str, float], entities: Mapping[str, float
         return {}
     start_chunks = {key: weight / total for key, weight in chunks.items()}
     start_entities = {key: weight / total for key, weight in entities.items()}
-    at_entities = _moved(start_entities, _leave_chunks(graph, start_chunks))
+    ways = _Ways(graph)
+    at_entities = _moved(start_entities, _step(start_chunks, ways.from_chunk))
     arrived: dict[str, float] = {}
     weight = 1.0
     for _ in range(STEPS):
-        at_chunks = _leave_entities(graph, at_entities)
+        at_chunks = _step(at_entities, ways.from_entity)
         weight *= 1.0 - RESTART
         for key, mass in at_chunks.items():
             arrived[key] = arrived.get(key, 0.0) + mass * weight
-        at_entities = _leave_chunks(graph, at_chunks)
+        at_entities = _step(at_chunks, ways.from_chunk)
     return arrived
+
+
+Shares = list[tuple[str, float]]  # where walkers go from one place, and which part of them
+
+
+class _Ways:
+    """Where walkers go from each chunk and entity, worked out when the first of them is there."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._chunks: dict[str, Shares] = {}
+        self._entities: dict[str, Shares] = {}
+
+    def from_chunk(self, chunk: str) -> Shares:
+        """To the names that it mentions, and to what stands for the same."""
+        if chunk not in self._chunks:
+            graph = self._graph
+            edges = graph.of_chunk.get(chunk, {})
+            weights = {e: FROM.get(edge.kind, NAMED) * graph.rarity(e) for e, edge in edges.items()}
+            total = sum(weights.values())
+            shares: Shares = []
+            for entity, weight in weights.items():
+                targets = (entity, *graph.same.get(entity, ()))
+                shares += [(target, weight / total / len(targets)) for target in targets]
+            self._chunks[chunk] = shares
+        return self._chunks[chunk]
+
+    def from_entity(self, entity: str) -> Shares:
+        """To the chunks that mention it, most to those that are about it."""
+        if entity not in self._entities:
+            edges = self._graph.of_entity.get(entity, {})
+            weights = {c: ABOUT.get(edge.kind, MENTIONED) for c, edge in edges.items()}
+            total = sum(weights.values())
+            self._entities[entity] = [(chunk, weight / total) for chunk, weight in weights.items()]
+        return self._entities[entity]
+
+
+def _step(at: Mapping[str, float], ways: Callable[[str], Shares]) -> dict[str, float]:
+    moved: dict[str, float] = {}
+    for place, mass in at.items():
+        for target, share in ways(place):
+            moved[target] = moved.get(target, 0.0) + mass * share
+    return moved
 
 
 def _moved(*parts: Mapping[str, float]) -> dict[str, float]:
@@ -79,32 +123,3 @@ def _moved(*parts: Mapping[str, float]) -> dict[str, float]:
         for key, mass in part.items():
             together[key] = together.get(key, 0.0) + mass
     return together
-
-
-def _leave_chunks(graph: Graph, at: Mapping[str, float]) -> dict[str, float]:
-    moved: dict[str, float] = {}
-    for chunk, mass in at.items():
-        edges = graph.of_chunk.get(chunk)
-        if not edges:
-            continue
-        weights = {e: FROM.get(edge.kind, NAMED) * graph.rarity(e) for e, edge in edges.items()}
-        total = sum(weights.values())
-        for entity, weight in weights.items():
-            share = mass * weight / total
-            twins = graph.same.get(entity, ())
-            for target in (entity, *twins):
-                moved[target] = moved.get(target, 0.0) + share / (1 + len(twins))
-    return moved
-
-
-def _leave_entities(graph: Graph, at: Mapping[str, float]) -> dict[str, float]:
-    moved: dict[str, float] = {}
-    for entity, mass in at.items():
-        edges = graph.of_entity.get(entity)
-        if not edges:
-            continue
-        weights = {c: ABOUT.get(edge.kind, MENTIONED) for c, edge in edges.items()}
-        total = sum(weights.values())
-        for chunk, weight in weights.items():
-            moved[chunk] = moved.get(chunk, 0.0) + mass * weight / total
-    return moved
