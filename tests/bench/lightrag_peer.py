@@ -56,7 +56,7 @@ class Model:
         if self.delay:
             await asyncio.sleep(self.delay)
         names = list(dict.fromkeys(NAMES.findall(str(prompt))))[:6]
-        if "keyword" in f"{prompt}{system_prompt}".lower():
+        if "high_level_keywords" in f"{prompt}{system_prompt}":
             return json.dumps({"high_level_keywords": names[:2], "low_level_keywords": names})
         lines = [f"entity<|#|>{name}<|#|>organization<|#|>{name} is an organisation." for name in names]
         lines += [
