@@ -61,7 +61,7 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS, WRITE_SECONDS = 20.0, 120.0  # of a transaction, on the server
 RETRY_SECONDS = 10.0  # for a server that is away, or a deadlock
 INDEX_SECONDS = 300  # that a new index has to be filled
-ATTEMPTS = 5
+ATTEMPTS = 10
 # What a transaction can meet because another one ended at the same moment, and the driver does not repeat.
 CROSSED = frozenset(
     {"Neo.ClientError.Statement.EntityNotFound", "Neo.ClientError.Schema.ConstraintValidationFailed"}
@@ -383,6 +383,10 @@ DUMP: Final[Mapping[str, LiteralString]] = {
     "answers": DUMP_ANSWERS,
     "communities": DUMP_COMMUNITIES,
 }
+
+
+class _CrossedError(Exception):
+    """An entity went, with the last chunk that mentioned it, before it could be locked for another one."""
 
 
 class Neo4jGraph(GraphStore):
@@ -742,6 +746,8 @@ class Neo4jGraph(GraphStore):
             for _ in range(ATTEMPTS - 1):
                 try:
                     return session.execute_write(unit_of_work(timeout=WRITE_SECONDS)(work))
+                except _CrossedError:
+                    continue
                 except Neo4jError as error:
                     if error.code not in CROSSED:
                         raise
@@ -772,16 +778,20 @@ def _told(address: str) -> Iterator[None]:
     """Failures in words. Neo4j's own may quote what was written, so that only their codes are said."""
     try:
         yield
+    except _CrossedError as error:
+        raise StoreDown(
+            f"Neo4j at {address} has too many writers at the same entities: try again."
+        ) from error
     except AuthError as error:
         raise StoreDown(
             f"Neo4j at {address} does not accept the user and the password: check both."
         ) from error
-    except (NotALeader, Forbidden) as error:
-        raise StoreDown(
-            f"Neo4j at {address} takes no writes from here ({error.code}): the database is read-only, the server is "
-            "not its leader (then use neo4j:// in the address), or the user may not write."
-        ) from error
     except Neo4jError as error:
+        if isinstance(error, NotALeader | Forbidden) or "ReadOnly" in (error.code or ""):
+            raise StoreDown(
+                f"Neo4j at {address} takes no writes from here ({error.code}): the database is read-only, the server "
+                "is not its leader (then use neo4j:// in the address), or the user may not write."
+            ) from error
         raise StoreDown(f"Neo4j at {address} can't do its work now: {error.code}.") from error
     except DriverError as error:
         raise StoreDown(f"Neo4j at {address} does not answer ({type(error).__name__}).") from error
@@ -836,6 +846,8 @@ def _contribute(tx: ManagedTransaction, scope: Scope, staged: Sequence[Staged]) 
     before: dict[str, str] = {}
     for part in _parts(found, ROWS):
         before |= dict(_run(tx, scope, LOCK_NEW_ENTITIES, rows=part))
+    if len(before) < len(found) or None in before:
+        raise _CrossedError
     counted = [
         _counted(row["key"], Counter(json.loads(before[row["key"]])) + spellings[row["norm"]])
         for row in found

@@ -1,0 +1,71 @@
+"""The embedded graph store does what every graph store must, and opens what it wrote."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from llmflow_graphrag.errors import Incompatible, StoreDown
+from llmflow_graphrag.stores import GraphStore
+from llmflow_graphrag.stores.sqlite import MIGRATIONS, SqliteGraph
+from store_conformance import GRAPH_CASES, HISTORIES, TWO, Step, fresh, live_through, take
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Iterator[SqliteGraph]:
+    store = SqliteGraph(tmp_path / "graph.sqlite")
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("case", GRAPH_CASES, ids=lambda case: case.__name__)
+def test_does_what_a_graph_store_must(case: Callable[[GraphStore], None], graph: SqliteGraph) -> None:
+    case(graph)
+
+
+@settings(max_examples=30, deadline=None)
+@given(HISTORIES)
+def test_only_the_last_version_of_each_document_matters(
+    tmp_path_factory: pytest.TempPathFactory, history: list[Step]
+) -> None:
+    folder = tmp_path_factory.mktemp("history")
+    store, straight = SqliteGraph(folder / "a.sqlite"), SqliteGraph(folder / "b.sqlite")
+    scope = fresh(access={"everyone", "board"})
+    taken = {document.id: document for what, document in history}
+    end = [("take", document) for document in taken.values()]
+    live_through(store, scope, [*history, *end])
+    live_through(straight, scope, end)
+    assert store.dump(scope) == straight.dump(scope)
+    store.close()
+    straight.close()
+
+
+def test_opens_what_it_wrote(tmp_path: Path) -> None:
+    scope, path = fresh(), tmp_path / "graph.sqlite"
+    first = SqliteGraph(path)
+    take(first, scope, TWO)
+    kept = first.dump(scope)
+    first.close()
+    second = SqliteGraph(path)
+    assert second.dump(scope) == kept
+    second.close()
+
+
+def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "graph.sqlite"
+    SqliteGraph(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1:d}")
+    db.close()
+    with pytest.raises(Incompatible, match="newer"):
+        SqliteGraph(path)
+
+
+def test_a_file_that_is_something_else_is_no_store(tmp_path: Path) -> None:
+    path = tmp_path / "graph.sqlite"
+    path.write_bytes(b"This is no database." * 100)
+    with pytest.raises(StoreDown, match="can't be used"):
+        SqliteGraph(path)
