@@ -20,10 +20,9 @@ from neo4j import GraphDatabase, ManagedTransaction, Session, TrustCustomCAs, un
 from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Forbidden, Neo4jError, NotALeader
 from typing_extensions import override
 
-from llmflow_graphrag.errors import BadRequest, Busy, Incompatible, StoreDown
+from llmflow_graphrag.errors import BadRequest, Busy, StoreDown
 from llmflow_graphrag.keys import key
 from llmflow_graphrag.model import (
-    SAME_AS,
     DocumentRow,
     Dump,
     Edge,
@@ -49,6 +48,16 @@ from llmflow_graphrag.stores import (
     GraphStore,
     Lease,
     Placed,
+)
+from llmflow_graphrag.stores.shared import (
+    declared,
+    document_row,
+    lost,
+    passage_row,
+    require_known,
+    spellings_of,
+    to_json,
+    usual,
 )
 
 T = TypeVar("T")
@@ -480,8 +489,8 @@ class Neo4jGraph(GraphStore):
     def held(self, scope: Scope, lease: Lease) -> DocumentRow:
         rows = self._read(scope, HELD, **vars(lease))
         if not rows:
-            raise _lost()
-        return _document(rows[0])
+            raise lost()
+        return document_row(rows[0], rows[0][4] or ())
 
     @override
     def chunk_states(self, scope: Scope, lease: Lease) -> dict[str, int]:
@@ -497,7 +506,7 @@ class Neo4jGraph(GraphStore):
     @override
     def publish(self, scope: Scope, lease: Lease, header: Header, placed: Sequence[Placed]) -> None:
         of = {"document": lease.document}
-        rows = [{**vars(one), "boxes": _json(one.boxes)} for one in placed]
+        rows = [{**vars(one), "boxes": to_json(one.boxes)} for one in placed]
 
         def work(tx: ManagedTransaction) -> None:
             _hold(tx, scope, lease)
@@ -518,7 +527,7 @@ class Neo4jGraph(GraphStore):
                 title=header.title,
                 fingerprint=header.fingerprint,
                 access=access,
-                metadata=_json(header.metadata),
+                metadata=to_json(header.metadata),
                 characters=header.characters,
             )
 
@@ -604,13 +613,14 @@ class Neo4jGraph(GraphStore):
     def documents(self, scope: Scope, after: str = "", limit: int = 100) -> list[DocumentRow]:
         access = list(scope.access)
         return [
-            _document(row) for row in self._see(scope, DOCUMENTS, after=after, limit=limit, access=access)
+            document_row(row, row[4] or ())
+            for row in self._see(scope, DOCUMENTS, after=after, limit=limit, access=access)
         ]
 
     @override
     def document(self, scope: Scope, document_id: str) -> DocumentRow | None:
         rows = self._see(scope, DOCUMENT, id=document_id, access=list(scope.access))
-        return _document(rows[0]) if rows else None
+        return document_row(rows[0], rows[0][4] or ()) if rows else None
 
     @override
     def lexical(
@@ -663,15 +673,12 @@ class Neo4jGraph(GraphStore):
     @override
     def relations(self, scope: Scope, entities: Sequence[str], limit: int) -> list[Relation]:
         rows = self._see(scope, RELATIONS, keys=list(dict.fromkeys(entities)), limit=limit)
-        wanted = set(entities)
-        pairs = [(key("entity", scope.key, a), key("entity", scope.key, b)) for a, b in self.aliases(scope)]
-        declared = [Relation(a, SAME_AS, b, "", 0, 0, 1.0) for a, b in pairs if a in wanted or b in wanted]
-        return [*(Relation(*row) for row in rows), *declared]
+        return [*(Relation(*row) for row in rows), *declared(scope, self.aliases(scope), entities)]
 
     @override
     def passages(self, scope: Scope, chunks: Sequence[str]) -> dict[str, PassageRow]:
         rows = self._see(scope, PASSAGES, keys=list(dict.fromkeys(chunks)))
-        return {row[0]: _passage(row) for row in rows}
+        return {row[0]: passage_row(row, row[4]) for row in rows}
 
     @override
     def matching(self, scope: Scope, limit: int) -> Iterable[tuple[str, Mapping[str, object]]]:
@@ -762,10 +769,7 @@ class Neo4jGraph(GraphStore):
         """Bring the schema up to date. A schema can't change in a transaction with data; each statement can repeat."""
         found = self._reading(lambda tx: tx.run(SCHEMA_VERSION).values())
         version = found[0][0] if found else 0
-        if version > len(MIGRATIONS):
-            raise Incompatible(
-                f"The graph was written by a newer LLMFlow (schema {version}, this one knows {len(MIGRATIONS)})."
-            )
+        require_known(version, len(MIGRATIONS))
         for number, statements in enumerate(MIGRATIONS[version:], version + 1):
             for statement in statements:
                 self._write(lambda tx, statement=statement: tx.run(statement).consume())  # type: ignore[misc]
@@ -812,11 +816,7 @@ def _audiences(tx: ManagedTransaction, scope: Scope) -> list[str]:
 def _hold(tx: ManagedTransaction, scope: Scope, lease: Lease, seconds: float = LEASE_SECONDS) -> None:
     _run(tx, scope, LOCK_DOCUMENT, document=lease.document)
     if not _run(tx, scope, HOLD, **vars(lease), milliseconds=int(seconds * 1000)):
-        raise _lost()
-
-
-def _lost() -> Busy:
-    return Busy("Another worker took this document over: this one was silent for too long.")
+        raise lost()
 
 
 def _stage(
@@ -834,10 +834,7 @@ def _stage(
 
 def _contribute(tx: ManagedTransaction, scope: Scope, staged: Sequence[Staged]) -> None:
     """Mentions and facts of new chunks, and their entities counted up."""
-    spellings: dict[str, Counter[str]] = {}
-    for one in staged:
-        for mention in one.contribution.mentions:
-            spellings.setdefault(mention.norm, Counter())[mention.surface] += 1
+    spellings = spellings_of(staged)
     entity = {norm: key("entity", scope.key, norm) for norm in spellings}
     found = sorted(
         ({"key": entity[norm], "norm": norm, "sound": sound(norm)} for norm in spellings),
@@ -872,17 +869,17 @@ def _contribute(tx: ManagedTransaction, scope: Scope, staged: Sequence[Staged]) 
 
 def _bury(tx: ManagedTransaction, scope: Scope, lease: Lease, chunks: Sequence[str]) -> None:
     _hold(tx, scope, lease)
-    lost: dict[str, Counter[str]] = {}
+    gone_from: dict[str, Counter[str]] = {}
     dead = set()
     for chunk, entity, surface in _run(
         tx, scope, SAID, keys=list(dict.fromkeys(chunks)), document=lease.document, dead=DEAD
     ):
         dead.add(chunk)
         if entity is not None:
-            lost.setdefault(entity, Counter())[surface] += 1
+            gone_from.setdefault(entity, Counter())[surface] += 1
     kept, gone = [], []
-    for name, spellings in _run(tx, scope, LOCK_ENTITIES, keys=sorted(lost)):
-        total = Counter(json.loads(spellings)) - lost[name]
+    for name, spellings in _run(tx, scope, LOCK_ENTITIES, keys=sorted(gone_from)):
+        total = Counter(json.loads(spellings)) - gone_from[name]
         if total:
             kept.append(_counted(name, total))
         else:
@@ -895,8 +892,12 @@ def _bury(tx: ManagedTransaction, scope: Scope, lease: Lease, chunks: Sequence[s
 
 
 def _counted(name: str, spellings: Counter[str]) -> dict[str, Any]:
-    usual = min(spellings, key=lambda surface: (-spellings[surface], surface))
-    return {"key": name, "name": usual, "chunks": spellings.total(), "spellings": _json(spellings)}
+    return {
+        "key": name,
+        "name": usual(spellings),
+        "chunks": spellings.total(),
+        "spellings": to_json(spellings),
+    }
 
 
 def _place(entity: str, chunk: str, kind: str, count: int) -> str:
@@ -939,7 +940,7 @@ def _chunk_row(scope: Scope, lease: Lease, audience: str, one: Staged) -> dict[s
         "start": chunk.start,
         "end": chunk.end,
         "page": chunk.page,
-        "boxes": _json([vars(box) for box in chunk.boxes]),
+        "boxes": to_json([vars(box) for box in chunk.boxes]),
         "heading": list(chunk.heading),
         "text": chunk.text,
         "terms": " ".join(one.terms),
@@ -959,38 +960,9 @@ def _any(words: Iterable[str]) -> str:
     return " ".join('"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"' for word in words)
 
 
-def _document(row: Sequence[Any]) -> DocumentRow:
-    header = Header(
-        id=row[1],
-        title=row[2] or row[1],
-        fingerprint=row[3] or "",
-        access=frozenset(row[4] or ()),
-        audience=row[5] or "",
-        metadata=json.loads(row[6] or "{}"),
-        characters=row[7] or 0,
-    )
-    return DocumentRow(row[0], header, row[8], row[9], row[10])
-
-
-def _passage(row: Sequence[Any]) -> PassageRow:
-    return PassageRow(
-        key=row[0],
-        document=row[1],
-        title=row[2],
-        text=row[3],
-        heading=tuple(row[4]),
-        ordinal=row[5],
-        start=row[6],
-        end=row[7],
-        page=row[8],
-        boxes=tuple(json.loads(row[9])),
-        metadata=json.loads(row[10]),
-    )
-
-
 def _plain(row: Sequence[Any]) -> tuple[Any, ...]:
     """A row of a dump: lists as JSON."""
-    return tuple(_json(value) if isinstance(value, list) else value for value in row)
+    return tuple(to_json(value) if isinstance(value, list) else value for value in row)
 
 
 def _first(rows: Rows) -> list[Any]:
@@ -1000,7 +972,3 @@ def _first(rows: Rows) -> list[Any]:
 def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

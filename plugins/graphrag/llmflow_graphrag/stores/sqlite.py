@@ -20,10 +20,9 @@ from typing import Any
 
 from typing_extensions import override
 
-from llmflow_graphrag.errors import Busy, Incompatible, StoreDown
+from llmflow_graphrag.errors import Busy, StoreDown
 from llmflow_graphrag.keys import key
 from llmflow_graphrag.model import (
-    SAME_AS,
     DocumentRow,
     Dump,
     Edge,
@@ -49,6 +48,16 @@ from llmflow_graphrag.stores import (
     GraphStore,
     Lease,
     Placed,
+)
+from llmflow_graphrag.stores.shared import (
+    declared,
+    document_row,
+    lost,
+    passage_row,
+    require_known,
+    spellings_of,
+    to_json,
+    usual,
 )
 
 PATIENCE = 30.0  # seconds that a writer waits for another
@@ -140,7 +149,7 @@ class SqliteGraph(GraphStore):
             db.execute(
                 "INSERT OR IGNORE INTO document (key, scope, id, state, problem, lease_until, access)"
                 " VALUES (?, ?, ?, ?, '', 0, ?)",
-                (lease.document, scope.key, document_id, NEW, _json(sorted(scope.access))),
+                (lease.document, scope.key, document_id, NEW, to_json(sorted(scope.access))),
             )
             taken = db.execute(
                 "UPDATE document SET lease = ?, lease_until = ? WHERE key = ? AND (lease IS NULL OR lease_until < ?)",
@@ -182,7 +191,7 @@ class SqliteGraph(GraphStore):
             lease.token,
         )
         if not rows:
-            raise Busy("Another worker took this document over: this one was silent for too long.")
+            raise lost()
         return _document(rows[0])
 
     @override
@@ -241,7 +250,7 @@ class SqliteGraph(GraphStore):
                 'UPDATE chunk SET ordinal = ?, start = ?, "end" = ?, page = ?, boxes = ?'
                 f" WHERE key = ? AND {here}",
                 [
-                    (one.ordinal, one.start, one.end, one.page, _json(one.boxes), one.key, *of)
+                    (one.ordinal, one.start, one.end, one.page, to_json(one.boxes), one.key, *of)
                     for one in placed
                 ],
             )
@@ -254,8 +263,8 @@ class SqliteGraph(GraphStore):
                     header.audience,
                     header.title,
                     header.fingerprint,
-                    _json(sorted(header.access)),
-                    _json(header.metadata),
+                    to_json(sorted(header.access)),
+                    to_json(header.metadata),
                     header.characters,
                     lease.document,
                 ),
@@ -292,14 +301,14 @@ class SqliteGraph(GraphStore):
             self._hold(db, scope, lease)
             buried = db.execute(
                 "SELECT number FROM chunk WHERE key IN (SELECT value FROM json_each(?)) AND document = ? AND state = ?",
-                (_json(list(chunks)), lease.document, DEAD),
+                (to_json(list(chunks)), lease.document, DEAD),
             )
             numbers = [row[0] for row in buried]
             _take_back(db, numbers)
             for table, column in (("fact", "chunk"), ("mention", "chunk"), ("chunk", "number")):
                 db.execute(
                     f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))",
-                    (_json(numbers),),
+                    (to_json(numbers),),
                 )
 
     @override
@@ -333,7 +342,7 @@ class SqliteGraph(GraphStore):
             self._read(
                 "SELECT DISTINCT a.key, a.text FROM answer a JOIN document d ON d.key = a.document"
                 " WHERE a.key IN (SELECT value FROM json_each(?)) AND d.scope = ?",
-                _json(list(keys)),
+                to_json(list(keys)),
                 scope.key,
             )
         )
@@ -393,7 +402,7 @@ class SqliteGraph(GraphStore):
             f" WHERE term MATCH ? AND c.scope = ?{only} ORDER BY bm25(term, 0.0, 1.0), c.key LIMIT ?",
             query,
             scope.key,
-            *(() if documents is None else (_json(list(documents)),)),
+            *(() if documents is None else (to_json(list(documents)),)),
             limit,
         )
 
@@ -404,9 +413,9 @@ class SqliteGraph(GraphStore):
             scope,
             "(e.key IN (SELECT value FROM json_each(?)) OR (e.scope = ? AND e.sound <> '' AND e.sound IN"
             " (SELECT value FROM json_each(?))))",
-            _json(keys),
+            to_json(keys),
             scope.key,
-            _json([one for one in sounds if one]),
+            to_json([one for one in sounds if one]),
         )
 
     @override
@@ -415,7 +424,7 @@ class SqliteGraph(GraphStore):
             "SELECT c.key, e.key, m.kind, m.count, e.norm, e.name, e.chunks FROM chunk c"
             " JOIN mention m ON m.chunk = c.number JOIN entity e ON e.number = m.entity"
             " WHERE c.key IN (SELECT value FROM json_each(?)) AND " + _SEEN,
-            _json(list(chunks)),
+            to_json(list(chunks)),
             *self._seen(scope),
         )
         return [
@@ -430,7 +439,7 @@ class SqliteGraph(GraphStore):
             " m.count DESC, c.key) AS place"
             " FROM entity e JOIN mention m ON m.entity = e.number JOIN chunk c ON c.number = m.chunk"
             " WHERE e.key IN (SELECT value FROM json_each(?)) AND " + _SEEN + ") WHERE place <= ?",
-            _json(list(entities)),
+            to_json(list(entities)),
             *self._seen(scope),
             limit,
         )
@@ -438,7 +447,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def relations(self, scope: Scope, entities: Sequence[str], limit: int) -> list[Relation]:
-        wanted = _json(list(entities))
+        wanted = to_json(list(entities))
         rows = self._read(
             'SELECT s.key, f.predicate, o.key, c.key, f.start, f."end", f.confidence FROM fact f'
             " JOIN entity s ON s.number = f.subject JOIN entity o ON o.number = f.object"
@@ -452,8 +461,7 @@ class SqliteGraph(GraphStore):
             *self._seen(scope),
             limit,
         )
-        declared = self._declared(scope, set(entities))
-        return [*(Relation(*row) for row in rows), *declared]
+        return [*(Relation(*row) for row in rows), *declared(scope, self.aliases(scope), entities)]
 
     @override
     def passages(self, scope: Scope, chunks: Sequence[str]) -> dict[str, PassageRow]:
@@ -461,10 +469,10 @@ class SqliteGraph(GraphStore):
             'SELECT c.key, d.id, d.title, c.text, c.heading, c.ordinal, c.start, c."end", c.page, c.boxes, d.metadata'
             " FROM chunk c JOIN document d ON d.key = c.document"
             " WHERE c.key IN (SELECT value FROM json_each(?)) AND " + _SEEN,
-            _json(list(chunks)),
+            to_json(list(chunks)),
             *self._seen(scope),
         )
-        return {row[0]: _passage(row) for row in rows}
+        return {row[0]: passage_row(row, json.loads(row[4])) for row in rows}
 
     @override
     def matching(self, scope: Scope, limit: int) -> Iterable[tuple[str, Mapping[str, object]]]:
@@ -490,7 +498,7 @@ class SqliteGraph(GraphStore):
             "SELECT key, label, level, title, summary, entities, chunks, fingerprint FROM community"
             " WHERE scope = ? AND label IN (SELECT value FROM json_each(?)) ORDER BY label, level, key",
             scope.key,
-            _json(sorted(scope.access)),
+            to_json(sorted(scope.access)),
         )
         return [
             Community(
@@ -520,8 +528,8 @@ class SqliteGraph(GraphStore):
                         c.level,
                         c.title,
                         c.summary,
-                        _json(c.entities),
-                        _json(c.chunks),
+                        to_json(c.entities),
+                        to_json(c.chunks),
                         c.fingerprint,
                     )
                     for c in communities
@@ -582,10 +590,10 @@ class SqliteGraph(GraphStore):
             (time.time() + seconds, lease.document, scope.key, lease.token),
         )
         if not held.rowcount:
-            raise Busy("Another worker took this document over: this one was silent for too long.")
+            raise lost()
 
     def _seen(self, scope: Scope) -> tuple[str, str]:
-        return scope.key, _json(self.audiences(scope))
+        return scope.key, to_json(self.audiences(scope))
 
     def _documents(self, scope: Scope, where: str, *values: Any) -> list[DocumentRow]:
         rows = self._read(
@@ -594,7 +602,7 @@ class SqliteGraph(GraphStore):
             " (SELECT 1 FROM json_each(d.access) WHERE value NOT IN (SELECT value FROM json_each(?))))"
             f" AND {where}",
             *self._seen(scope),
-            _json(sorted(scope.access)),
+            to_json(sorted(scope.access)),
             *values,
         )
         return [_document(row) for row in rows]
@@ -612,10 +620,6 @@ class SqliteGraph(GraphStore):
             *self._seen(scope),
         )
         return [Entity(*row) for row in rows]
-
-    def _declared(self, scope: Scope, entities: set[str]) -> list[Relation]:
-        pairs = [(key("entity", scope.key, a), key("entity", scope.key, b)) for a, b in self.aliases(scope)]
-        return [Relation(a, SAME_AS, b, "", 0, 0, 1.0) for a, b in pairs if a in entities or b in entities]
 
 
 _DOCUMENT = (
@@ -657,33 +661,25 @@ def _told(path: Path) -> Iterator[None]:
 
 def _migrate(db: sqlite3.Connection) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise Incompatible(
-            f"The graph was written by a newer LLMFlow (schema {version}, this one knows {len(MIGRATIONS)})."
-        )
+    require_known(version, len(MIGRATIONS))
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number:d}; COMMIT;")
 
 
 def _contribute(db: sqlite3.Connection, scope: Scope, staged: Sequence[Staged]) -> None:
     """Mentions and facts of new chunks, and their entities counted up."""
-    spellings: dict[str, Counter[str]] = {}
-    for one in staged:
-        for mention in one.contribution.mentions:
-            spellings.setdefault(mention.norm, Counter())[mention.surface] += 1
+    spellings = spellings_of(staged)
     keys = {norm: key("entity", scope.key, norm) for norm in spellings}
-    known = {
-        row[0]: row[1:]
-        for row in db.execute(
-            "SELECT key, chunks, spellings FROM entity WHERE key IN (SELECT value FROM json_each(?))",
-            (_json(list(keys.values())),),
-        )
-    }
+    known = dict(
+        db.execute(
+            "SELECT key, spellings FROM entity WHERE key IN (SELECT value FROM json_each(?))",
+            (to_json(list(keys.values())),),
+        ).fetchall()
+    )
     rows = []
     for norm, counts in spellings.items():
-        before = Counter(json.loads(known[keys[norm]][1])) if keys[norm] in known else Counter[str]()
-        total = before + counts
-        rows.append((keys[norm], scope.key, norm, sound(norm), _usual(total), total.total(), _json(total)))
+        total = Counter(json.loads(known.get(keys[norm], "{}"))) + counts
+        rows.append((keys[norm], scope.key, norm, sound(norm), usual(total), total.total(), to_json(total)))
     db.executemany(
         "INSERT INTO entity (key, scope, norm, sound, name, chunks, spellings) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (key) DO UPDATE SET"
@@ -720,20 +716,20 @@ def _contribute(db: sqlite3.Connection, scope: Scope, staged: Sequence[Staged]) 
 
 def _take_back(db: sqlite3.Connection, chunks: Sequence[int]) -> None:
     """Count the entities of these chunks down; those that nothing mentions any more go."""
-    lost: dict[int, Counter[str]] = {}
+    gone_from: dict[int, Counter[str]] = {}
     for entity, surface in db.execute(
         "SELECT entity, surface FROM mention WHERE chunk IN (SELECT value FROM json_each(?))",
-        (_json(list(chunks)),),
+        (to_json(list(chunks)),),
     ):
-        lost.setdefault(entity, Counter())[surface] += 1
+        gone_from.setdefault(entity, Counter())[surface] += 1
     kept, gone = [], []
     for number, text in db.execute(
         "SELECT number, spellings FROM entity WHERE number IN (SELECT value FROM json_each(?))",
-        (_json(list(lost)),),
+        (to_json(list(gone_from)),),
     ):
-        total = Counter(json.loads(text)) - lost[number]
+        total = Counter(json.loads(text)) - gone_from[number]
         if total:
-            kept.append((_usual(total), total.total(), _json(total), number))
+            kept.append((usual(total), total.total(), to_json(total), number))
         else:
             gone.append((number,))
     db.executemany("UPDATE entity SET name = ?, chunks = ?, spellings = ? WHERE number = ?", kept)
@@ -749,7 +745,7 @@ def _count_audience(db: sqlite3.Connection, scope: Scope, lease: Lease, header: 
     if header:
         db.execute(
             "INSERT INTO audience VALUES (?, ?, ?, 1) ON CONFLICT (key) DO UPDATE SET documents = documents + 1",
-            (header.audience, scope.key, _json(sorted(header.access))),
+            (header.audience, scope.key, to_json(sorted(header.access))),
         )
     db.execute("DELETE FROM audience WHERE scope = ? AND documents < 1", (scope.key,))
 
@@ -758,13 +754,9 @@ def _numbers(db: sqlite3.Connection, table: str, keys: Sequence[str]) -> dict[st
     return dict(
         db.execute(
             f"SELECT key, number FROM {table} WHERE key IN (SELECT value FROM json_each(?))",
-            (_json(list(keys)),),
+            (to_json(list(keys)),),
         ).fetchall()
     )
-
-
-def _usual(spellings: Counter[str]) -> str:
-    return min(spellings, key=lambda surface: (-spellings[surface], surface))
 
 
 def _any(terms: Iterable[str]) -> str:
@@ -784,41 +776,12 @@ def _chunk_row(scope: Scope, lease: Lease, audience: str, one: Staged) -> tuple[
         chunk.start,
         chunk.end,
         chunk.page,
-        _json([vars(box) for box in chunk.boxes]),
-        _json(chunk.heading),
+        to_json([vars(box) for box in chunk.boxes]),
+        to_json(chunk.heading),
         chunk.text,
         " ".join(one.terms),
     )
 
 
 def _document(row: Sequence[Any]) -> DocumentRow:
-    header = Header(
-        id=row[1],
-        title=row[2] or row[1],
-        fingerprint=row[3] or "",
-        access=frozenset(json.loads(row[4] or "[]")),
-        audience=row[5] or "",
-        metadata=json.loads(row[6] or "{}"),
-        characters=row[7] or 0,
-    )
-    return DocumentRow(row[0], header, row[8], row[9], row[10])
-
-
-def _passage(row: Sequence[Any]) -> PassageRow:
-    return PassageRow(
-        key=row[0],
-        document=row[1],
-        title=row[2],
-        text=row[3],
-        heading=tuple(json.loads(row[4])),
-        ordinal=row[5],
-        start=row[6],
-        end=row[7],
-        page=row[8],
-        boxes=tuple(json.loads(row[9])),
-        metadata=json.loads(row[10]),
-    )
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return document_row(row, json.loads(row[4] or "[]"))
