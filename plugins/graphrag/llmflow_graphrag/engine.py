@@ -26,7 +26,7 @@ from llmflow_graphrag.models import (
 from llmflow_graphrag.retrieval.answer import Answer, Question
 from llmflow_graphrag.retrieval.query import Query
 from llmflow_graphrag.scope import Scope
-from llmflow_graphrag.settings import Settings, connection, secret
+from llmflow_graphrag.settings import Settings, VectorsAt, connection, secret
 from llmflow_graphrag.stores import GraphStore, VectorStore
 from llmflow_graphrag.stores.sqlite import SqliteGraph
 from llmflow_graphrag.words import Analyser
@@ -150,33 +150,38 @@ def open_engine(settings: Settings, ontology: Ontology | None = None) -> Engine:
 
 def embedded(folder: Path, embedder: Embedder, *, analyser: Analyser | None = None) -> Engine:
     """An engine with both stores in a folder and nothing to run: for a first try, and for tests."""
+    return Engine(_graph_in(folder), _vectors_in(folder, embedder), embedder, analyser=analyser)
+
+
+def _graph_in(folder: Path) -> GraphStore:
+    return SqliteGraph(folder / "graph.sqlite")
+
+
+def _vectors_in(folder: Path, embedder: Embedder) -> VectorStore:
+    folder.mkdir(parents=True, exist_ok=True)
+    return _milvus(VectorsAt(address=str(folder / "vectors.db")), embedder)
+
+
+def _milvus(at: VectorsAt, embedder: Embedder) -> VectorStore:
     from llmflow_graphrag.stores.milvus import MilvusVectors  # a second to import: only who needs it waits
 
-    graph = SqliteGraph(folder / "graph.sqlite")
-    vectors = MilvusVectors(str(folder / "vectors.db"), embedder.name, embedder.dimensions)
-    return Engine(graph, vectors, embedder, analyser=analyser)
+    token = secret(at.token_file)
+    return MilvusVectors(
+        at.address, embedder.name, embedder.dimensions, token=token, database=at.database, ca=at.ca_file
+    )
 
 
 def _graph(settings: Settings) -> GraphStore:
     at = settings.graph
     if at is None:
-        return SqliteGraph(settings.data / "graph.sqlite")
+        return _graph_in(settings.data)
     from llmflow_graphrag.stores.neo4j import Neo4jGraph  # its driver is not needed for an embedded engine
 
     return Neo4jGraph(at.address, at.user, secret(at.password_file), database=at.database, ca=at.ca_file)
 
 
 def _vectors(settings: Settings, embedder: Embedder) -> VectorStore:
-    from llmflow_graphrag.stores.milvus import MilvusVectors  # a second to import: only who needs it waits
-
-    at = settings.vectors
-    if at is None:
-        settings.data.mkdir(parents=True, exist_ok=True)
-        return MilvusVectors(str(settings.data / "vectors.db"), embedder.name, embedder.dimensions)
-    token = secret(at.token_file)
-    return MilvusVectors(
-        at.address, embedder.name, embedder.dimensions, token=token, database=at.database, ca=at.ca_file
-    )
+    return _milvus(settings.vectors, embedder) if settings.vectors else _vectors_in(settings.data, embedder)
 
 
 def _pair(first: str, second: str) -> tuple[str, str]:

@@ -8,7 +8,6 @@
     + Incompatible    the operator: the workspace was built with another embedder, analyser or schema
     + StoreDown       the operator: a store does not answer, or is read-only
     + ModelFailed     the operator: the embedder, the language model or the reranker
-    + Interrupted     nobody: a document that has not been published; the next run goes on with it
 
 No text holds a key, a prompt or the content of a document.
 """
@@ -46,7 +45,3 @@ class StoreDown(GraphragError):
 
 class ModelFailed(GraphragError):
     """An embedder, a language model or a reranker did not do its work."""
-
-
-class Interrupted(GraphragError):
-    """Work on a document ended before it was published."""

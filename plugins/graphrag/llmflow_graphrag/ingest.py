@@ -225,7 +225,10 @@ class Ingest:
 
     def _settle(self, scope: Scope) -> None:
         """Let the first document decide what the workspace is built with; raises Incompatible for another."""
-        built = self.graph.settle(scope, settings(self.embedder, self.analyser))
+        wanted = settings(self.embedder, self.analyser)
+        built = self.graph.settings(scope)
+        if not wanted.keys() <= built.keys():
+            built = self.graph.settle(scope, wanted)
         check_settings(built, self.embedder, self.analyser)
 
 

@@ -161,10 +161,6 @@ class Kiwi:
     def __init__(self) -> None:
         self.word = lru_cache(SEEN_WORDS)(self._word)
 
-    @property
-    def _tokenizer(self) -> object:
-        return _tokenizer()
-
     def _word(self, text: str) -> Word:
         text = text[:LONGEST_WORD]
         if not HANGUL.search(text):

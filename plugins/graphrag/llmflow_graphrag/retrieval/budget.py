@@ -16,7 +16,7 @@ T = TypeVar("T")
 class Budget:
     """Seconds for one question, what each step took of them, and which steps did not come to an end.
 
-    `critical` failures of a store are not hidden: where nothing at all can be answered, `give_up` raises the first.
+    A failure of a store is not hidden: where nothing at all can be answered, `give_up` raises the first.
     """
 
     def __init__(self, seconds: float, pool: ThreadPoolExecutor) -> None:

@@ -137,7 +137,7 @@ class _Search:
     def path(self) -> Answer:
         """How two things that the question names hang together."""
         self._seeds(lexical=True)
-        ends = _two(self.named, self.text)
+        ends = _two(self.named)
         if ends is None:
             raise BadRequest("A path needs two names that the workspace knows; the question has fewer.")
         found: tuple[Step, ...] | None = self.budget.run(
@@ -164,10 +164,7 @@ class _Search:
             "lexical",
             lambda: query.graph.lexical(self.scope, question_terms, CANDIDATES, wanted) if lexical else [],
         )
-        named = budget.start(
-            "linked",
-            lambda: self._linked(norms),
-        )
+        named = budget.start("linked", lambda: self._linked(norms))
         self.words = dict(budget.result("lexical", words) or ())
         self.named = budget.result("linked", named) or []
         self.nearness = dict(budget.result("dense", dense) or ())
@@ -364,9 +361,8 @@ class _Search:
         return {name: scores[key] for name, scores in parts.items() if key in scores}
 
 
-def _two(named: Sequence[Entity], text: str) -> tuple[Entity, Entity] | None:
+def _two(named: Sequence[Entity]) -> tuple[Entity, Entity] | None:
     """The two names of the question that tell most: the longest that don't lie in each other."""
-    del text
     chosen: list[Entity] = []
     for entity in sorted(named, key=lambda one: (-len(one.norm), one.norm)):
         if not any(entity.norm in other.norm or other.norm in entity.norm for other in chosen):

@@ -7,7 +7,7 @@ push it out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llmflow_graphrag.retrieval.answer import best_first
@@ -46,15 +46,6 @@ def gated(evidence: Evidence, base_: Mapping[str, float]) -> dict[str, float]:
     kept = best_first(base_)[:KEPT]
     above = max(found.values(), default=0.0)
     return found | {key: above + base_[key] for key in kept}
-
-
-def fused(lists: Sequence[Sequence[str]], k: float = 60.0) -> dict[str, float]:
-    """Reciprocal rank fusion: for lists whose scores can't be compared."""
-    found: dict[str, float] = {}
-    for ranked in lists:
-        for place, key in enumerate(ranked):
-            found[key] = found.get(key, 0.0) + 1.0 / (k + place + 1)
-    return found
 
 
 def spread(scores: Mapping[str, float]) -> dict[str, float]:
