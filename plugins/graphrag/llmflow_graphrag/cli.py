@@ -91,8 +91,7 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Take documents in; those that have not changed cost nothing, and an interrupted run goes on where it was."""
-    with _engine(config) as engine, _told():
-        scope = _scope(tenant, workspace, access)
+    with _opened(config, tenant, workspace, access) as (engine, scope):
         paths = list(_files(files))
         failed = []
         with _progress("documents", len(paths)) as step:
@@ -128,10 +127,10 @@ def query(
     as_json: AsJson = False,
 ) -> None:
     """Ask, and see the passages that answer, and why they are there."""
-    with _engine(config) as engine, _told():
+    with _opened(config, tenant, workspace, access) as (engine, scope):
         wanted = parse(_json(where)) if where else None
         asked = Question(question, mode.value, limit=limit, filter=wanted, seconds=seconds)
-        answer = engine.ask(_scope(tenant, workspace, access), asked)
+        answer = engine.ask(scope, asked)
         if as_json:
             typer.echo(json.dumps(answer.as_json(), ensure_ascii=False))
         else:
@@ -148,12 +147,12 @@ def show(
     access: Access = None,
 ) -> None:
     """Write an entity and what is around it as an HTML page that works offline."""
-    with _engine(config) as engine, _told():
-        _write(out, [engine.page(_scope(tenant, workspace, access), entity)])
+    with _opened(config, tenant, workspace, access) as (engine, scope):
+        _write(out, [engine.page(scope, entity)])
 
 
-@app.command()
-def documents_(
+@app.command("list")
+def list_(
     config: Config,
     tenant: Tenant = "default",
     workspace: Workspace = "default",
@@ -161,8 +160,8 @@ def documents_(
     as_json: AsJson = False,
 ) -> None:
     """List documents and their states."""
-    with _engine(config) as engine, _told():
-        for row in engine.documents(_scope(tenant, workspace, access)):
+    with _opened(config, tenant, workspace, access) as (engine, scope):
+        for row in engine.documents(scope):
             _list(row, as_json)
 
 
@@ -175,8 +174,7 @@ def delete(
     access: Access = None,
 ) -> None:
     """Take documents out, with all that only they said."""
-    with _engine(config) as engine, _told():
-        scope = _scope(tenant, workspace, access)
+    with _opened(config, tenant, workspace, access) as (engine, scope):
         for one in ids:
             typer.echo(f"{one}: {engine.remove(scope, one)} chunks removed")
 
@@ -192,8 +190,8 @@ def topics(
     ] = False,
 ) -> None:
     """Find the topics that global questions are answered from; only what changed is summarised anew."""
-    with _engine(config) as engine, _told():
-        done = engine.refresh_topics(_scope(tenant, workspace, access), summarise=summarise)
+    with _opened(config, tenant, workspace, access) as (engine, scope):
+        done = engine.refresh_topics(scope, summarise=summarise)
         typer.echo(
             f"{done.communities} topics, {done.renewed} of them new, {done.meter.calls} calls of a model"
         )
@@ -209,9 +207,9 @@ def alias(
     undo: Annotated[bool, typer.Option("--undo", help="Take it back.")] = False,
 ) -> None:
     """Declare two names to stand for one thing."""
-    with _engine(config) as engine, _told():
+    with _opened(config, tenant, workspace) as (engine, scope):
         change = engine.unalias if undo else engine.alias
-        change(_scope(tenant, workspace, None), first, second)
+        change(scope, first, second)
 
 
 @app.command()
@@ -224,8 +222,8 @@ def export(
     access: Access = None,
 ) -> None:
     """Write the graph for other tools."""
-    with _engine(config) as engine, _told():
-        _write(out, engine.export(_scope(tenant, workspace, access), form.value))
+    with _opened(config, tenant, workspace, access) as (engine, scope):
+        _write(out, engine.export(scope, form.value))
 
 
 @app.command()
@@ -237,8 +235,8 @@ def check(
     mend: Annotated[bool, typer.Option("--mend", help="Make the stores agree.")] = False,
 ) -> None:
     """Compare the two stores, and with --mend make them agree."""
-    with _engine(config) as engine, _told():
-        found = engine.check(_scope(tenant, workspace, access), mend=mend)
+    with _opened(config, tenant, workspace, access) as (engine, scope):
+        found = engine.check(scope, mend=mend)
         typer.echo(
             f"{found.chunks} chunks, {found.vectors} vectors: {len(found.missing)} without a vector, "
             f"{len(found.orphans)} vectors without a chunk, {len(found.misplaced)} misplaced, {found.mended} mended"
@@ -254,30 +252,19 @@ def check(
             )
 
 
-app.registered_commands[[c.callback for c in app.registered_commands].index(documents_)].name = "list"
-
-
 @contextmanager
-def _told() -> Iterator[None]:
-    """The engine's errors as those of the command line."""
+def _opened(
+    config: Path, tenant: str, workspace: str, access: list[str] | None = None
+) -> Iterator[tuple[Engine, Scope]]:
+    """The engine and whose data it is asked for; its errors become those of the command line."""
     try:
-        yield
+        engine = open_engine(load(config))
+        try:
+            yield engine, Scope(tenant, workspace, frozenset(access or [EVERYONE]))
+        finally:
+            engine.close()
     except errors.GraphragError as error:
         raise GraphragFailed(IDS.get(type(error), "GRAPHRAG-REQUEST"), str(error)) from error
-
-
-@contextmanager
-def _engine(config: Path) -> Iterator[Engine]:
-    with _told():
-        engine = open_engine(load(config))
-    try:
-        yield engine
-    finally:
-        engine.close()
-
-
-def _scope(tenant: str, workspace: str, access: list[str] | None) -> Scope:
-    return Scope(tenant, workspace, frozenset(access or [EVERYONE]))
 
 
 def _files(given: list[Path]) -> Iterator[tuple[Path, str]]:

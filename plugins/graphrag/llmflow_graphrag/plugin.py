@@ -194,6 +194,14 @@ def engine(there: Connections, session: Session, parameters: Mapping[str, Any]) 
     )
 
 
+def opened(
+    credentials: Mapping[str, Any], session: Session, parameters: Mapping[str, Any]
+) -> tuple[Engine, Scope]:
+    """What a tool works with: its engine, and whose data it is asked for. Raises what `engine` raises."""
+    there = connections(credentials)
+    return engine(there, session, parameters), scope(there, parameters)
+
+
 def scope(there: Connections, parameters: Mapping[str, Any]) -> Scope:
     """The scope that a form fixes: no language model fills any part of it in."""
     access = _names(parameters.get("access")) or [EVERYONE]
@@ -261,8 +269,7 @@ def retrieve(
     if workspace not in _names(settings.get("workspaces")):
         return 404, {"error_code": 2001, "error_msg": "The knowledge does not exist"}
     wanted = body.get("retrieval_setting") or {}
-    there = connections(settings)
-    made = engine(there, session, settings)
+    made, readers = opened(settings, session, {**settings, "workspace": workspace})
     asked = Question(
         query,
         limit=min(MOST_RECORDS, max(1, int(wanted.get("top_k") or 4))),
@@ -270,7 +277,7 @@ def retrieve(
         filter=parse(body.get("metadata_condition")),
         seconds=RETRIEVAL_SECONDS,
     )
-    answer = made.ask(scope(there, {**settings, "workspace": workspace}), asked)
+    answer = made.ask(readers, asked)
     return 200, {"records": [record(number, passage) for number, passage in enumerate(answer.passages, 1)]}
 
 

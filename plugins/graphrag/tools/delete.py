@@ -13,9 +13,8 @@ class DeleteTool(Tool):
     """Takes documents out; one that is not there is told, and stops no other."""
 
     def _invoke(self, tool_parameters: dict[str, Any]) -> Generator[ToolInvokeMessage]:
-        there = plugin.connections(self.runtime.credentials)
-        engine = plugin.engine(there, self.session, tool_parameters)
-        scope, told = plugin.scope(there, tool_parameters), []
+        engine, scope = plugin.opened(self.runtime.credentials, self.session, tool_parameters)
+        told: list[dict[str, Any]] = []
         for name in str(tool_parameters.get("document_ids") or "").split(","):
             if not name.strip():
                 continue

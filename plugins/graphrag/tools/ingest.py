@@ -18,9 +18,7 @@ class IngestTool(Tool):
     """Takes documents in, one message each; one that fails stops no other."""
 
     def _invoke(self, tool_parameters: dict[str, Any]) -> Generator[ToolInvokeMessage]:
-        there = plugin.connections(self.runtime.credentials)
-        scope = plugin.scope(there, tool_parameters)
-        engine = plugin.engine(there, self.session, tool_parameters)
+        engine, scope = plugin.opened(self.runtime.credentials, self.session, tool_parameters)
         told: list[dict[str, Any]] = []
         documents = plugin.documents_of(tool_parameters, scope.access, _content)
         for done in engine.take_all(scope, documents):

@@ -12,9 +12,7 @@ class InspectTool(Tool):
     """Shows an entity and what is around it."""
 
     def _invoke(self, tool_parameters: dict[str, Any]) -> Generator[ToolInvokeMessage]:
-        there = plugin.connections(self.runtime.credentials)
-        engine = plugin.engine(there, self.session, tool_parameters)
-        scope = plugin.scope(there, tool_parameters)
+        engine, scope = plugin.opened(self.runtime.credentials, self.session, tool_parameters)
         found = show.neighbourhood(engine.graph, scope, str(tool_parameters.get("entity") or ""))
         neighbours = [{"name": one.name, "passages": count} for one, count in found.neighbours]
         facts = [{"subject": a, "predicate": p, "object": b} for a, p, b in found.facts]

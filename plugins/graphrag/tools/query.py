@@ -12,9 +12,8 @@ class QueryTool(Tool):
     """Finds passages; the text is made to go into a prompt, the JSON holds citations and paths."""
 
     def _invoke(self, tool_parameters: dict[str, Any]) -> Generator[ToolInvokeMessage]:
-        there = plugin.connections(self.runtime.credentials)
-        engine = plugin.engine(there, self.session, tool_parameters)
-        answer = engine.ask(plugin.scope(there, tool_parameters), plugin.question(tool_parameters))
+        engine, scope = plugin.opened(self.runtime.credentials, self.session, tool_parameters)
+        answer = engine.ask(scope, plugin.question(tool_parameters))
         yield self.create_text_message(answer.context())
         yield self.create_json_message(answer.as_json())
         yield self.create_variable_message("context", answer.context())

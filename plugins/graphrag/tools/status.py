@@ -15,9 +15,7 @@ class StatusTool(Tool):
     """Lists documents with their states; on demand, compares the stores."""
 
     def _invoke(self, tool_parameters: dict[str, Any]) -> Generator[ToolInvokeMessage]:
-        there = plugin.connections(self.runtime.credentials)
-        engine = plugin.engine(there, self.session, tool_parameters)
-        scope = plugin.scope(there, tool_parameters)
+        engine, scope = plugin.opened(self.runtime.credentials, self.session, tool_parameters)
         rows = [
             {
                 "id": row.header.id,
