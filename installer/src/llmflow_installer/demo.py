@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from cryptography.hazmat.primitives.asymmetric import rsa
 from llmflow_bundle import layout
 from llmflow_bundle.console import reporter
 from llmflow_bundle.dirs import cache_dir, state_dir
@@ -103,14 +104,14 @@ class Desk:
     def ask(self, organ: str, asked: Callable[[Mapping[str, str]], call.Request], show: Shown) -> call.Timing:
         """Ask an organ through its plugin, as Dify would; `asked` makes the request of the filled form."""
         package = self._package(ENGINES[organ].plugin)
-        trusted = sign.public_key(self.bundle / layout.PLUGINS / sign.PUBLIC)
-        return call.ask(package, asked(self.form(organ)), trusted, cache_dir(), self.report, on_chunk=show)
+        return call.ask(
+            package, asked(self.form(organ)), self._trusted(), cache_dir(), self.report, on_chunk=show
+        )
 
     @contextmanager
     def running(self, plugin: str) -> Iterator[Plugin]:
         """A packed plugin, its signature checked, installed and running as Dify would run it."""
-        trusted = sign.public_key(self.bundle / layout.PLUGINS / sign.PUBLIC)
-        package = call.trusted(self._package(plugin), trusted)
+        package = call.trusted(self._package(plugin), self._trusted())
         with (
             environment.installed(package, cache_dir(), False, self.report) as place,
             Plugin(place) as process,
@@ -119,16 +120,15 @@ class Desk:
 
     def stores(self) -> dict[str, str]:
         """The form of the plugin that keeps documents in the site's stores."""
-        state = SiteState.of(state_dir(), self.site.name)
-        address, secrets = self.site.first_control_plane.address, site_secrets(state)
+        secrets = site_secrets(self._state())
         graph, vectors = STORES["neo4j"], STORES["milvus"]
         return {
-            "neo4j_address": f"bolt://{address}:{self.site.organs[graph.organ].node_port}",
+            "neo4j_address": f"bolt://{self._reached(graph.organ)}",
             "neo4j_user": graph.user,
             "neo4j_password": secrets[graph.secret],
-            "milvus_address": f"https://{address}:{self.site.organs[vectors.organ].node_port}",
+            "milvus_address": f"https://{self._reached(vectors.organ)}",
             "milvus_token": f"{vectors.user}:{secrets[vectors.secret]}",
-            "ca_certificate": site_pki(self.site, state, now()).ca.certificate.read_text(encoding="utf-8"),
+            "ca_certificate": self._authority(),
             "tenant": "demo",
         }
 
@@ -144,14 +144,24 @@ class Desk:
 
     def form(self, organ: str) -> dict[str, str]:
         """The form of the plugin that asks this organ."""
-        state = SiteState.of(state_dir(), self.site.name)
-        address, port = self.site.first_control_plane.address, self.site.organs[organ].node_port
-        pki = site_pki(self.site, state, now())
         return {
-            "endpoint_url": f"https://{address}:{port}/v1",
-            "api_key": site_secrets(state)[ENGINES[organ].secret],
-            "ca_certificate": pki.ca.certificate.read_text(encoding="utf-8"),
+            "endpoint_url": f"https://{self._reached(organ)}/v1",
+            "api_key": site_secrets(self._state())[ENGINES[organ].secret],
+            "ca_certificate": self._authority(),
         }
+
+    def _trusted(self) -> rsa.RSAPublicKey:
+        return sign.public_key(self.bundle / layout.PLUGINS / sign.PUBLIC)
+
+    def _state(self) -> SiteState:
+        return SiteState.of(state_dir(), self.site.name)
+
+    def _reached(self, organ: str) -> str:
+        """Address and port of an organ, from outside the cluster."""
+        return f"{self.site.first_control_plane.address}:{self.site.organs[organ].node_port}"
+
+    def _authority(self) -> str:
+        return site_pki(self.site, self._state(), now()).ca.certificate.read_text(encoding="utf-8")
 
 
 def _answer(desk: Desk, question: str) -> None:
@@ -201,11 +211,11 @@ def _read_and_ask(desk: Desk) -> None:
         "model_type": "text-embedding",
     }
     with desk.running("graphrag") as graphrag, desk.running(engine.plugin) as embeddings:
-        models = dify.Models(embeddings, engine.plugin, desk.form(engine.organ))
+        models, stores = dify.Models(embeddings, engine.plugin, desk.form(engine.organ)), desk.stores()
 
         def use(tool: str, **parameters: Any) -> dict[str, Any]:
             form = {"workspace": "handbook", "embedder": chosen, **parameters}
-            return dify.tool(graphrag, ("graphrag", tool), desk.stores(), form, models)
+            return dify.tool(graphrag, ("graphrag", tool), stores, form, models)
 
         documents = sorted(path for path in HANDBOOK.iterdir() if path.suffix in (".md", ".txt"))
         begun = time.monotonic()
