@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
-from llmflow_bundle.model import Organ
 from llmflow_installer.engines import ENGINES
-from llmflow_installer.plan import site_variables
 from llmflow_installer.site import load_site
 from ruamel.yaml import YAML
 from support import helm
+from support.charts import DIGEST, PLAYBOOKS, filled, hashed, merged, organ_of, pinned, references
 from support.stand import EXAMPLES
 
-PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 CHART = PLAYBOOKS / "charts" / "engine"
-DIGEST = f"sha256:{'a' * 64}"
 SITE = load_site(EXAMPLES / "single-node", check_files=False)
 
 
@@ -72,49 +65,14 @@ def rendered(
     return Rendered(helm.render(the_helm, CHART, json.dumps(values), organ))
 
 
-def merged(values: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
-    both = {
-        key: merged(values.get(key, {}), value) for key, value in changed.items() if isinstance(value, dict)
-    }
-    return values | changed | both
-
-
 def template(organ: str, name: str, **site: Any) -> str:
     """A template of the organ as Ansible fills it for a site, `site` being what is unlike the example."""
-    folders = [str(PLAYBOOKS / "organs" / organ), str(PLAYBOOKS / "roles/organ/templates")]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        autoescape=False,  # noqa: S701 - YAML, not HTML
-    )
-    environment.filters |= {"to_json": json.dumps, "hash": _hash}
-    sizes = replace(SITE.organs[organ], **site)
-    variables = site_variables(replace(SITE, organs={**SITE.organs, organ: sizes}))
-    environment.globals["lookup"] = lambda _plugin, path: f"content of {path}"
-    return environment.get_template(name).render(
-        site=variables,
-        organ_name=organ,
-        organ_site=variables["organs"][organ],
-        organ_images={ref: f"{ref}@{DIGEST}" for ref in references()},
-        organ_manifest="kind: Secret",
-        secrets={engine.secret: f"key of {engine.organ}" for engine in ENGINES.values()},
-        pki={name: {"certificate": f"{name}.crt", "key": f"{name}.key"} for name in ENGINES},
-    )
-
-
-def references() -> Iterator[str]:
-    """Every image that an engine's organ makes; a template that names another one fails."""
-    for name in ENGINES:
-        yield from (image.ref for image in organ_of(name).supply.packages.images)
-
-
-def organ_of(name: str) -> Organ:
-    return Organ.model_validate(YAML(typ="safe").load(PLAYBOOKS / "organs" / name / "organ.yaml"))
-
-
-def _hash(text: str, algorithm: str) -> str:
-    return hashlib.new(algorithm, text.encode()).hexdigest()
+    given = {
+        "organ_images": pinned(ENGINES),
+        "secrets": {engine.secret: f"key of {engine.organ}" for engine in ENGINES.values()},
+        "pki": {name: {"certificate": f"{name}.crt", "key": f"{name}.key"} for name in ENGINES},
+    }
+    return filled(SITE, organ, name, given, **site)
 
 
 def test_every_engine_has_the_chart(organ: str) -> None:
@@ -238,7 +196,7 @@ def test_a_site_fills_the_values(the_helm: Path) -> None:
 
 def test_pods_are_made_anew_when_a_secret_changes(chart: Rendered) -> None:
     annotations = chart.objects["Deployment"]["spec"]["template"]["metadata"]["annotations"]
-    assert annotations == {"llmflow.local/secrets-checksum": _hash("kind: Secret", "sha256")}
+    assert annotations == {"llmflow.local/secrets-checksum": hashed("kind: Secret", "sha256")}
 
 
 def test_the_secrets_have_the_names_that_the_chart_asks_for(chart: Rendered, organ: str) -> None:
@@ -288,5 +246,5 @@ def test_wrong_values_are_refused(the_helm: Path, values: dict[str, Any], named:
 
 
 def test_no_image_is_left_without_an_organ_that_runs_it() -> None:
-    filled = "".join(template(organ, "values.yaml.j2") for organ in ENGINES)
-    assert [ref for ref in references() if f"{ref}@{DIGEST}" not in filled] == []
+    written = "".join(template(organ, "values.yaml.j2") for organ in ENGINES)
+    assert [ref for ref in references(ENGINES) if f"{ref}@{DIGEST}" not in written] == []

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
-from llmflow_bundle.model import Organ
-from llmflow_installer.plan import site_variables
 from llmflow_installer.site import load_site
 from llmflow_installer.stores import STORES
 from llmflow_installer.verify import MILVUS_PROBE
 from ruamel.yaml import YAML
 from support import helm
+from support.charts import DIGEST, PLAYBOOKS, filled, hashed, merged, organ_of, pinned, references
 from support.stand import EXAMPLES
 
-PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 CHART = PLAYBOOKS / "charts" / "store"
-DIGEST = f"sha256:{'a' * 64}"
 SITE = load_site(EXAMPLES / "three-node", check_files=False)
 PORTS = {"neo4j": 7687, "milvus": 19530}
 
@@ -67,50 +60,19 @@ def chart(the_helm: Path, organ: str) -> Rendered:
 
 def rendered(the_helm: Path, organ: str, changed: dict[str, Any] | None = None, **site: Any) -> Rendered:
     """The chart of an organ with the site's values, those in `changed` being others."""
-    values = YAML(typ="safe").load(template(organ, "values.yaml.j2", **site))
-    for key, value in (changed or {}).items():
-        values[key] = values.get(key, {}) | value if isinstance(value, dict) else value
+    values = merged(YAML(typ="safe").load(template(organ, "values.yaml.j2", **site)), changed or {})
     return Rendered(helm.render(the_helm, CHART, json.dumps(values), organ))
 
 
 def template(organ: str, name: str, **site: Any) -> str:
     """A template of the organ as Ansible fills it for a site, `site` being what is unlike the example."""
-    folders = [str(PLAYBOOKS / "organs" / organ), str(PLAYBOOKS / "roles/organ/templates")]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        autoescape=False,  # noqa: S701 - YAML, not HTML
-    )
-    environment.filters |= {"to_json": json.dumps, "hash": _hash}
-    environment.globals["lookup"] = lambda _plugin, path: f"content of {path}"
-    variables = site_variables(
-        replace(SITE, organs={**SITE.organs, organ: replace(SITE.organs[organ], **site)})
-    )
-    return environment.get_template(name).render(
-        site=variables,
-        organ_name=organ,
-        organ_site=variables["organs"][organ],
-        organ_images={ref: f"{ref}@{DIGEST}" for ref in references()},
-        organ_manifest="kind: Secret",
-        secrets={store.secret: f"password of {store.organ}" for store in STORES.values()},
-        pki={"ca": "ca.crt"}
+    given = {
+        "organ_images": pinned(STORES),
+        "secrets": {store.secret: f"password of {store.organ}" for store in STORES.values()},
+        "pki": {"ca": "ca.crt"}
         | {name: {"certificate": f"{name}.crt", "key": f"{name}.key"} for name in STORES},
-    )
-
-
-def references() -> Iterator[str]:
-    """Every image that a store's organ makes; a template that names another one fails."""
-    for name in STORES:
-        yield from (image.ref for image in organ_of(name).supply.packages.images)
-
-
-def organ_of(name: str) -> Organ:
-    return Organ.model_validate(YAML(typ="safe").load(PLAYBOOKS / "organs" / name / "organ.yaml"))
-
-
-def _hash(text: str, algorithm: str) -> str:
-    return hashlib.new(algorithm, text.encode()).hexdigest()
+    }
+    return filled(SITE, organ, name, given, **site)
 
 
 def test_every_store_has_the_chart(organ: str) -> None:
@@ -229,7 +191,7 @@ def test_the_pod_is_made_anew_when_a_secret_or_a_setting_changes(the_helm: Path)
     )
     name = "llmflow.local/configuration-checksum"
     assert before["annotations"][name] != after["annotations"][name]
-    assert before["annotations"]["llmflow.local/secrets-checksum"] == _hash("kind: Secret", "sha256")
+    assert before["annotations"]["llmflow.local/secrets-checksum"] == hashed("kind: Secret", "sha256")
 
 
 def test_the_probe_of_milvus_is_in_its_image() -> None:
@@ -256,5 +218,5 @@ def test_wrong_values_are_refused(the_helm: Path, values: dict[str, Any], named:
 
 
 def test_no_image_is_left_without_an_organ_that_runs_it() -> None:
-    filled = "".join(template(organ, "values.yaml.j2") for organ in STORES)
-    assert [ref for ref in references() if f"{ref}@{DIGEST}" not in filled] == []
+    written = "".join(template(organ, "values.yaml.j2") for organ in STORES)
+    assert [ref for ref in references(STORES) if f"{ref}@{DIGEST}" not in written] == []

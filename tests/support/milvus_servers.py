@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from llmflow_bundle.dirs import cache_dir
 from pymilvus import MilvusClient, MilvusException
 
-from support.vllm_server import REPOSITORY, Missing, digest, free_port, run, stop
+from support.store_server import StoreServer
+from support.vllm_server import REPOSITORY, Missing, digest, run
 
 LOCK = REPOSITORY / "requirements" / "milvus.txt"
-START_TIMEOUT = 180.0  # seconds
 FOLDER, PORT = "FOLDER", "PORT"  # in a command, for a server's own
 Kind = Literal["lite", "standalone"]
 
@@ -47,14 +45,12 @@ os.execv(binary, [binary, "run", "standalone"])
 """
 
 
-@dataclass
-class MilvusServer:
-    """A server in a folder, which it keeps its data in between two starts."""
+@dataclass(kw_only=True)
+class MilvusServer(StoreServer):
+    """A Milvus, or milvus-lite's server, by the command that starts it."""
 
+    title = "Milvus"
     command: Sequence[str]
-    folder: Path
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -63,38 +59,11 @@ class MilvusServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        log = self.folder / "server.log"
-        # a run that is killed leaves no server behind
-        command = ["setpriv", "--pdeathsig", "KILL", *self.command]
-        with log.open("ab") as file:
-            self.process = subprocess.Popen(
-                [
-                    {FOLDER: str(self.folder / "data"), PORT: str(self.port)}.get(word, word)
-                    for word in command
-                ],
-                cwd=self.folder,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-                raise RuntimeError(f"Milvus did not start:\n{tail}")
-            time.sleep(0.2)  # between two looks at the condition
+        own = {FOLDER: str(self.folder / "data"), PORT: str(self.port)}
+        self.run([own.get(word, word) for word in self.command], self.folder)
 
-    def kill(self) -> None:
-        """End it as a power cut does."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> None:
-        """Ask it to end."""
-        if self.process is not None:
-            stop(self.process)
-
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it lists its collections."""
         try:
             client = MilvusClient(self.address, timeout=2.0, dedicated=True)
         except (MilvusException, OSError):
@@ -113,7 +82,7 @@ def real_milvus(kind: Kind) -> Iterator[MilvusServer]:
     """A running server until the block ends; raises Missing where that cannot be."""
     command = _lite() if kind == "lite" else _standalone()
     with tempfile.TemporaryDirectory(prefix="llmflow-milvus-", ignore_cleanup_errors=True) as folder:
-        server = MilvusServer(command, Path(folder))
+        server = MilvusServer(folder=Path(folder), command=command)
         try:
             server.start()
             yield server

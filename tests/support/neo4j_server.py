@@ -8,9 +8,7 @@ from __future__ import annotations
 import fcntl
 import secrets
 import shutil
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,13 +19,13 @@ from neo4j import GraphDatabase
 from neo4j.exceptions import DriverError
 from ruamel.yaml import YAML
 
-from support.vllm_server import REPOSITORY, Missing, digest, free_port, run, stop
+from support.store_server import StoreServer
+from support.vllm_server import REPOSITORY, Missing, digest, run
 
 ORGAN = REPOSITORY / "playbooks" / "organs" / "neo4j"
 MAIN = ORGAN / "server" / "llmflow" / "Neo4j.java"
 MAVEN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 OPENED = ("java.nio", "java.io", "sun.nio.ch")  # what Neo4j's own start script asks of Java 17
-START_TIMEOUT = 180.0  # seconds
 USER = "neo4j"
 
 POM = """\
@@ -48,15 +46,13 @@ server.databases.read_only={read_only}
 """
 
 
-@dataclass
-class Neo4jServer:
-    """A Neo4j in a folder, which it keeps its data in between two starts."""
+@dataclass(kw_only=True)
+class Neo4jServer(StoreServer):
+    """A Neo4j with a password."""
 
-    folder: Path
+    title = "Neo4j"
     jars: Path
-    port: int = field(default_factory=free_port)
     password: str = field(default_factory=lambda: secrets.token_hex(16))
-    process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -65,44 +61,20 @@ class Neo4jServer:
 
     def start(self, *, read_only: bool = False) -> None:
         """Start it and wait until it answers."""
-        home, log = self.folder / "home", self.folder / "neo4j.log"
+        home = self.folder / "home"
         home.mkdir(exist_ok=True)
         configuration, password = self.folder / "neo4j.conf", self.folder / "password"
         configuration.write_text(CONFIGURATION.format(port=self.port, read_only="neo4j" if read_only else ""))
         password.write_text(self.password)
         command = [
-            "setpriv", "--pdeathsig", "KILL",  # a run that is killed leaves no server behind
             "java", "-Xmx768m", "-XX:+UseG1GC", "-Dlog4j2.disable.jmx=true",
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
             "--class-path", f"{self.jars}/*", MAIN, home, configuration, password,
         ]  # fmt: skip
-        with log.open("wb") as file:
-            self.process = subprocess.Popen(
-                [str(word) for word in command], cwd=home, stdout=file, stderr=subprocess.STDOUT
-            )
-        self._wait(log)
+        self.run(command, home)
 
-    def kill(self) -> None:
-        """End it as a power cut does."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> None:
-        """Ask it to end."""
-        if self.process is not None:
-            stop(self.process)
-
-    def _wait(self, log: Path) -> None:
-        assert self.process is not None
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-                raise RuntimeError(f"Neo4j did not start:\n{tail}")
-            time.sleep(0.2)  # between two looks at the condition
-
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it takes its password."""
         try:
             with GraphDatabase.driver(self.address, auth=(USER, self.password)) as driver:
                 driver.execute_query("RETURN 1", database_="neo4j")
@@ -116,7 +88,7 @@ def real_neo4j() -> Iterator[Neo4jServer]:
     """A running Neo4j until the block ends; raises Missing where that cannot be."""
     jars = _jars()
     with tempfile.TemporaryDirectory(prefix="llmflow-neo4j-", ignore_cleanup_errors=True) as folder:
-        server = Neo4jServer(Path(folder), jars)
+        server = Neo4jServer(folder=Path(folder), jars=jars)
         try:
             server.start()
             yield server
