@@ -76,6 +76,7 @@ lock: $(READY) ## resolve the intent again: requirements and the bundle's lock (
 	compile --universal --python-version 3.11 runtime.in -o runtime.txt
 	compile --python-version 3.12 -c runtime.txt dev.in -o dev.txt
 	compile --python-version 3.12 -c dev.txt bootstrap.in -o bootstrap.txt
+	compile --python-version 3.12 milvus.in -o milvus.txt
 	for plugin in vllm embeddings graphrag; do
 		compile --python-version 3.12 --python-platform x86_64-manylinux_2_28 ../plugins/$$plugin/requirements.in -o ../plugins/$$plugin/requirements.txt
 	done
