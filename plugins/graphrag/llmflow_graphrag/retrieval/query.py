@@ -6,7 +6,7 @@ lexical     the chunks with its words                                  1 graph c
 linked      the entities that it names                                 1 graph call
 graph       what the best chunks mention, where else that is said,     2 graph calls a hop, 2 hops at most,
             and which names are one                                    1 for the names
-fit         how near the chunks are that only the graph found          1 vector call
+fit         how near the chunks are that the dense search missed       1 vector call
 passages    their words                                                1 graph call
 rerank      where there is a reranker                                  1 model call
 """
@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from operator import mul
+
+import numpy as np
 
 from llmflow_graphrag.errors import BadRequest
 from llmflow_graphrag.extraction import rules
@@ -42,7 +43,7 @@ from llmflow_graphrag.scope import Scope
 from llmflow_graphrag.stores import Community, GraphStore, VectorStore
 from llmflow_graphrag.words import HANGUL, Analyser, Word, runs, terms
 
-CANDIDATES = 40  # of each search
+CANDIDATES = 24  # of each search, or as many as are wanted
 SEEDS = 10  # chunks that the walk starts at
 MOST_ENTITIES = 40  # that are followed in a hop
 FAN_OUT = 8  # chunks of an entity that are followed
@@ -53,7 +54,7 @@ NAMED_WEIGHT = 0.3  # of the walkers start at names in the question, where it ha
 MOST_NORMS = 160  # sequences of words of a question that are looked up as names
 LONGEST_NAME = 5  # words
 SECOND_HOP = 8  # chunks found by the first hop that the second starts at
-REACHED = 60  # chunks that the walk may lift: the others have next to no walkers
+REACHED = 24  # chunks that the walk may lift: the others have next to no walkers
 RERANKED = 30
 MOST_DOCUMENTS = 2000  # that a filter is pushed down with, as a list
 MOST_MATCHED = 200_000  # documents that a filter looks at
@@ -109,17 +110,11 @@ class _Search:
     def passages(self) -> Answer:
         """auto, local and naive."""
         self._seeds(lexical=self.question.mode != "naive")
-        self._measure(self.words)
-        evidence = self._evidence({})
+        walkers = {} if self.question.mode == "naive" else self._walk(rank.base(self._evidence({})))
+        self._measure([*self.words, *walkers])
+        evidence = self._evidence(walkers)
         base = rank.base(evidence)
-        scores = base
-        if self.question.mode != "naive":
-            walkers = self._walk(base)
-            self._measure(walkers)
-            evidence = self._evidence(walkers)
-            base = rank.base(evidence)
-            scores = rank.gated(evidence, base)
-        return self._answer(scores, base, evidence)
+        return self._answer(rank.gated(evidence, base), base, evidence)
 
     def globally(self) -> Answer:
         """The communities that fit, with the chunks that say most of them."""
@@ -162,12 +157,16 @@ class _Search:
         dense = budget.start("dense", lambda: self._dense(audiences, wanted))
         words = budget.start(
             "lexical",
-            lambda: query.graph.lexical(self.scope, question_terms, CANDIDATES, wanted) if lexical else [],
+            lambda: query.graph.lexical(self.scope, question_terms, self._candidates, wanted) if lexical else [],
         )
         named = budget.start("linked", lambda: self._linked(norms))
         self.words = dict(budget.result("lexical", words) or ())
         self.named = budget.result("linked", named) or []
         self.nearness = dict(budget.result("dense", dense) or ())
+
+    @property
+    def _candidates(self) -> int:
+        return max(CANDIDATES, self.question.limit)
 
     def _linked(self, norms: Sequence[str]) -> list[Entity]:
         """The entities of these names, and those that sound like them in the other script."""
@@ -182,7 +181,7 @@ class _Search:
     def _dense(self, audiences: Sequence[str], documents: Sequence[str] | None) -> list[tuple[str, float]]:
         self.vector = self.query.embedder.query(self.text)
         self.trusted = trust(self.query.embedder, self.text)
-        return self.query.vectors.search(self.scope, self.vector, CANDIDATES, audiences, documents)
+        return self.query.vectors.search(self.scope, self.vector, self._candidates, audiences, documents)
 
     def _documents(self) -> list[str] | None:
         """The documents that the filter wants; None where it wants all."""
@@ -203,12 +202,13 @@ class _Search:
 
     def _measure(self, chunks: Iterable[str]) -> None:
         """How near chunks are that the dense search did not bring."""
-        unknown = [key for key in chunks if key not in self.nearness]
+        unknown = [key for key in dict.fromkeys(chunks) if key not in self.nearness]
         if not unknown or not self.vector:
             return
         found = self.budget.run("fit", lambda: self.query.vectors.fetch(self.scope, unknown)) or {}
-        for key, vector in found.items():
-            self.nearness[key] = sum(map(mul, vector, self.vector))
+        if found:
+            cosines = np.asarray(list(found.values())) @ np.asarray(self.vector)
+            self.nearness |= dict(zip(found, cosines.tolist(), strict=True))
 
     def _walk(self, base: Mapping[str, float]) -> dict[str, float]:
         """What the graph adds, two hops at most."""

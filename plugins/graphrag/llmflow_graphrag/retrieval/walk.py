@@ -8,10 +8,15 @@ draws more than one that merely mentions it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from llmflow_graphrag.model import HEADING, TITLE, Edge, Entity
+
+Masses = NDArray[np.float64]
 
 STEPS = 6
 RESTART = 0.2  # of the walkers go back to where they came from at each step
@@ -59,67 +64,67 @@ def walk(graph: Graph, chunks: Mapping[str, float], entities: Mapping[str, float
     total = sum(chunks.values()) + sum(entities.values())
     if total <= 0:
         return {}
-    start_chunks = {key: weight / total for key, weight in chunks.items()}
-    start_entities = {key: weight / total for key, weight in entities.items()}
-    ways = _Ways(graph)
-    at_entities = _moved(start_entities, _step(start_chunks, ways.from_chunk))
-    arrived: dict[str, float] = {}
+    chunk_numbers = _numbered(graph.of_chunk, chunks)
+    entity_numbers = _numbered(graph.of_entity, graph.same, entities)
+    to_entities = _Ways(_from_chunks(graph), chunk_numbers, entity_numbers)
+    to_chunks = _Ways(_from_entities(graph), entity_numbers, chunk_numbers)
+    at_entities = _masses(entities, entity_numbers) + to_entities.step(_masses(chunks, chunk_numbers))
+    at_entities /= total
+    arrived = np.zeros(len(chunk_numbers))
     weight = 1.0
     for _ in range(STEPS):
-        at_chunks = _step(at_entities, ways.from_entity)
+        at_chunks = to_chunks.step(at_entities)
         weight *= 1.0 - RESTART
-        for key, mass in at_chunks.items():
-            arrived[key] = arrived.get(key, 0.0) + mass * weight
-        at_entities = _step(at_chunks, ways.from_chunk)
-    return arrived
+        arrived += at_chunks * weight
+        at_entities = to_entities.step(at_chunks)
+    return {key: mass for key, mass in zip(chunk_numbers, arrived.tolist(), strict=True) if mass > 0}
 
 
-Shares = list[tuple[str, float]]  # where walkers go from one place, and which part of them
+Way = tuple[str, str, float]  # from one place to another, and which part of the walkers goes there
+
+
+def _from_chunks(graph: Graph) -> Iterator[Way]:
+    """From each chunk to the names that it mentions, and to what stands for the same."""
+    rarity = {entity: graph.rarity(entity) for entity in graph.of_entity}
+    for chunk, edges in graph.of_chunk.items():
+        weights = {entity: FROM.get(edge.kind, NAMED) * rarity[entity] for entity, edge in edges.items()}
+        total = sum(weights.values())
+        for entity, weight in weights.items():
+            targets = (entity, *graph.same.get(entity, ()))
+            for target in targets:
+                yield chunk, target, weight / total / len(targets)
+
+
+def _from_entities(graph: Graph) -> Iterator[Way]:
+    """From each name to the chunks that mention it, most to those that are about it."""
+    for entity, edges in graph.of_entity.items():
+        weights = {chunk: ABOUT.get(edge.kind, MENTIONED) for chunk, edge in edges.items()}
+        total = sum(weights.values())
+        for chunk, weight in weights.items():
+            yield entity, chunk, weight / total
 
 
 class _Ways:
-    """Where walkers go from each chunk and entity, worked out when the first of them is there."""
+    """All ways of one kind, between places that have numbers."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._chunks: dict[str, Shares] = {}
-        self._entities: dict[str, Shares] = {}
+    def __init__(self, ways: Iterable[Way], sources: Mapping[str, int], targets: Mapping[str, int]) -> None:
+        listed = [(sources[source], targets[target], share) for source, target, share in ways]
+        self._sources = np.array([source for source, _, _ in listed], dtype=np.intp)
+        self._targets = np.array([target for _, target, _ in listed], dtype=np.intp)
+        self._shares = np.array([share for _, _, share in listed], dtype=np.float64)
+        self._places = len(targets)
 
-    def from_chunk(self, chunk: str) -> Shares:
-        """To the names that it mentions, and to what stands for the same."""
-        if chunk not in self._chunks:
-            graph = self._graph
-            edges = graph.of_chunk.get(chunk, {})
-            weights = {e: FROM.get(edge.kind, NAMED) * graph.rarity(e) for e, edge in edges.items()}
-            total = sum(weights.values())
-            shares: Shares = []
-            for entity, weight in weights.items():
-                targets = (entity, *graph.same.get(entity, ()))
-                shares += [(target, weight / total / len(targets)) for target in targets]
-            self._chunks[chunk] = shares
-        return self._chunks[chunk]
-
-    def from_entity(self, entity: str) -> Shares:
-        """To the chunks that mention it, most to those that are about it."""
-        if entity not in self._entities:
-            edges = self._graph.of_entity.get(entity, {})
-            weights = {c: ABOUT.get(edge.kind, MENTIONED) for c, edge in edges.items()}
-            total = sum(weights.values())
-            self._entities[entity] = [(chunk, weight / total) for chunk, weight in weights.items()]
-        return self._entities[entity]
+    def step(self, at: Masses) -> Masses:
+        """Where those who are `at` the sources are one step later."""
+        moved = at[self._sources] * self._shares
+        return np.bincount(self._targets, moved, minlength=self._places)
 
 
-def _step(at: Mapping[str, float], ways: Callable[[str], Shares]) -> dict[str, float]:
-    moved: dict[str, float] = {}
-    for place, mass in at.items():
-        for target, share in ways(place):
-            moved[target] = moved.get(target, 0.0) + mass * share
-    return moved
+def _numbered(*places: Iterable[str]) -> dict[str, int]:
+    return {key: number for number, key in enumerate(dict.fromkeys(key for part in places for key in part))}
 
 
-def _moved(*parts: Mapping[str, float]) -> dict[str, float]:
-    together: dict[str, float] = {}
-    for part in parts:
-        for key, mass in part.items():
-            together[key] = together.get(key, 0.0) + mass
-    return together
+def _masses(weights: Mapping[str, float], numbers: Mapping[str, int]) -> Masses:
+    at = np.zeros(len(numbers))
+    at[[numbers[key] for key in weights]] = list(weights.values())
+    return at

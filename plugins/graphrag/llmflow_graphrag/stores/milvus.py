@@ -99,8 +99,12 @@ class MilvusVectors(VectorStore):
         if not self._exists():
             return
         for start in range(0, len(keys), BATCH_OF_KEYS):
-            where = f'scope == "{scope.key}" and key in {_list(keys[start : start + BATCH_OF_KEYS])}'
-            self._ask(partial(self._client.delete, self.collection, filter=where, timeout=SECONDS))
+            part = keys[start : start + BATCH_OF_KEYS]
+            if self._lite:
+                part = [row["key"] for row in self._named(scope, part, ["key"])]
+            if part:
+                where = self._where(scope, part)
+                self._ask(partial(self._client.delete, self.collection, filter=where, timeout=SECONDS))
 
     @override
     def search(
@@ -140,10 +144,8 @@ class MilvusVectors(VectorStore):
             return {}
         found: dict[str, Vector] = {}
         for start in range(0, len(keys), BATCH_OF_KEYS):
-            where = f'scope == "{scope.key}" and key in {_list(keys[start : start + BATCH_OF_KEYS])}'
-            found |= {
-                row["key"]: row["vector"] for row in self._query(where, ["key", "vector"], BATCH_OF_KEYS)
-            }
+            rows = self._named(scope, keys[start : start + BATCH_OF_KEYS], ["key", "vector"])
+            found |= {row["key"]: row["vector"] for row in rows}
         return found
 
     @override
@@ -162,13 +164,23 @@ class MilvusVectors(VectorStore):
         finally:
             pages.close()
 
-    def _query(self, where: str, fields: list[str], limit: int) -> list[dict[str, Any]]:
+    def _named(self, scope: Scope, keys: Sequence[str], fields: list[str]) -> list[dict[str, Any]]:
+        """The rows of these keys that are the scope's own."""
         rows: list[dict[str, Any]] = self._ask(
             lambda: self._client.query(
-                self.collection, filter=where, output_fields=fields, limit=limit, timeout=SECONDS
+                self.collection,
+                filter=self._where(scope, keys),
+                output_fields=[*fields, "scope"],
+                limit=BATCH_OF_KEYS,
+                timeout=SECONDS,
             )
         )
-        return rows
+        return [row for row in rows if row["scope"] == scope.key]
+
+    def _where(self, scope: Scope, keys: Sequence[str]) -> str:
+        """milvus-lite finds keys at once if nothing else is asked for, and looks through every row if there is."""
+        keyed = f"key in {_list(keys)}"
+        return keyed if self._lite else f'scope == "{scope.key}" and {keyed}'
 
     def _settle(self, rows: int) -> None:
         """Let milvus-lite index what came: it searches rows without an index a hundred times as slowly."""

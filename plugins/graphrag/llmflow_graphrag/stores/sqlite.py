@@ -60,6 +60,7 @@ from llmflow_graphrag.stores.shared import (
     usual,
 )
 
+COMMON = 1000  # chunks from which on a word can be too common to search for
 PATIENCE = 30.0  # seconds that a writer waits for another
 
 MIGRATIONS = (
@@ -104,6 +105,7 @@ MIGRATIONS = (
     CREATE VIRTUAL TABLE term USING fts5 (
         audience, terms, tokenize = "unicode61 remove_diacritics 0");
     """,
+    "CREATE VIRTUAL TABLE term_known USING fts5vocab (term, row);",
 )
 
 
@@ -377,8 +379,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def audiences(self, scope: Scope) -> list[str]:
-        rows = self._read("SELECT key, access FROM audience WHERE scope = ?", scope.key)
-        return sorted(name for name, access in rows if scope.access & set(json.loads(access)))
+        return [row[0] for row in self._read(f"{_AUDIENCES} ORDER BY key", *self._seen(scope)[1:])]
 
     @override
     def documents(self, scope: Scope, after: str = "", limit: int = 100) -> list[DocumentRow]:
@@ -395,16 +396,35 @@ class SqliteGraph(GraphStore):
         audiences = self.audiences(scope)
         if not terms or not audiences or (documents is not None and not documents):
             return []
-        query = f"audience : ({_any(audiences)}) AND terms : ({_any(terms)})"
-        only = "" if documents is None else " AND c.document IN (SELECT value FROM json_each(?))"
+        query = f"audience : ({_any(audiences)}) AND terms : ({_any(self._telling(terms))})"
+        only = (
+            ""
+            if documents is None
+            else (
+                " AND rowid IN (SELECT number FROM chunk WHERE document IN (SELECT value FROM json_each(?)))"
+            )
+        )
         return self._read(
-            "SELECT c.key, -bm25(term, 0.0, 1.0) FROM term JOIN chunk c ON c.number = term.rowid"
-            f" WHERE term MATCH ? AND c.scope = ?{only} ORDER BY bm25(term, 0.0, 1.0), c.key LIMIT ?",
+            "SELECT c.key, -score FROM (SELECT rowid AS number, bm25(term, 0.0, 1.0) AS score FROM term"
+            f" WHERE term MATCH ?{only} ORDER BY score LIMIT ?) JOIN chunk c USING (number) WHERE c.scope = ?"
+            " ORDER BY score, c.key LIMIT ?",
             query,
-            scope.key,
             *(() if documents is None else (to_json(list(documents)),)),
+            limit * 2,  # those of equal scores are put in order only now
+            scope.key,
             limit,
         )
+
+    def _telling(self, terms: Sequence[str]) -> list[str]:
+        """The terms without those of more than half of all chunks: BM25 gives them nothing, and they cost the most."""
+        wanted = to_json(list(terms))
+        common = self._read(
+            "SELECT term FROM term_known WHERE term IN (SELECT value FROM json_each(?))"
+            " AND doc > ? AND doc * 2 > (SELECT max(number) FROM chunk)",
+            wanted,
+            COMMON,
+        )
+        return [term for term in terms if (term,) not in common] or list(terms)
 
     @override
     def entities(self, scope: Scope, norms: Sequence[str], sounds: Sequence[str] = ()) -> list[Entity]:
@@ -477,8 +497,7 @@ class SqliteGraph(GraphStore):
     @override
     def matching(self, scope: Scope, limit: int) -> Iterable[tuple[str, Mapping[str, object]]]:
         rows = self._read(
-            "SELECT key, metadata FROM document"
-            " WHERE scope = ? AND audience IN (SELECT value FROM json_each(?)) LIMIT ?",
+            f"SELECT key, metadata FROM document WHERE scope = ? AND audience IN ({_AUDIENCES}) LIMIT ?",
             *self._seen(scope),
             limit,
         )
@@ -592,13 +611,14 @@ class SqliteGraph(GraphStore):
         if not held.rowcount:
             raise lost()
 
-    def _seen(self, scope: Scope) -> tuple[str, str]:
-        return scope.key, to_json(self.audiences(scope))
+    def _seen(self, scope: Scope) -> tuple[str, str, str]:
+        """The values of _SEEN and _AUDIENCES, in their order."""
+        return scope.key, scope.key, to_json(sorted(scope.access))
 
     def _documents(self, scope: Scope, where: str, *values: Any) -> list[DocumentRow]:
         rows = self._read(
             f"{_DOCUMENT} WHERE d.scope = ?"
-            " AND (d.audience IN (SELECT value FROM json_each(?)) OR d.audience IS NULL AND NOT EXISTS"
+            f" AND (d.audience IN ({_AUDIENCES}) OR d.audience IS NULL AND NOT EXISTS"
             " (SELECT 1 FROM json_each(d.access) WHERE value NOT IN (SELECT value FROM json_each(?))))"
             f" AND {where}",
             *self._seen(scope),
@@ -626,7 +646,11 @@ _DOCUMENT = (
     "SELECT d.key, d.id, d.title, d.fingerprint, d.access, d.audience, d.metadata, d.characters, d.state,"
     f" (SELECT count(*) FROM chunk WHERE document = d.key AND state = {LIVE}), d.problem FROM document d"
 )
-_SEEN = f"c.scope = ? AND c.state = {LIVE} AND c.audience IN (SELECT value FROM json_each(?))"
+_AUDIENCES = (
+    "SELECT key FROM audience WHERE scope = ? AND EXISTS (SELECT 1 FROM json_each(access) WHERE value IN"
+    " (SELECT value FROM json_each(?)))"
+)
+_SEEN = f"c.scope = ? AND c.state = {LIVE} AND c.audience IN ({_AUDIENCES})"
 
 _DUMP = {
     "settings": "SELECT name, value FROM setting WHERE scope = ?",
