@@ -22,6 +22,7 @@ from typing import Any
 
 from llmflow_graphrag.documents import Document, from_text
 from llmflow_graphrag.engine import Engine, embedded
+from llmflow_graphrag.ingest import Failed
 from llmflow_graphrag.model import Vector
 from llmflow_graphrag.retrieval.answer import Question
 from llmflow_graphrag.scope import Scope
@@ -64,8 +65,7 @@ def _size(size: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="llmflow-graphrag-") as folder:
         engine = embedded(Path(folder), Quick())
         began = time.perf_counter()
-        for document in _documents(size):
-            engine.take(SCOPE, document)
+        _take(engine, size)
         taken = time.perf_counter() - began
         engine.close()
         engine = embedded(Path(folder), Quick())
@@ -114,8 +114,7 @@ def _beside(python: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="llmflow-graphrag-") as folder:
         engine = embedded(Path(folder), Quick())
         began = time.perf_counter()
-        for document in _documents(PEER_CHUNKS):
-            engine.take(SCOPE, document)
+        _take(engine, PEER_CHUNKS)
         ours = PEER_CHUNKS / (time.perf_counter() - began)
         asked = _asked(engine, questions(PEER_ASKED + WARM_UP, PEER_CHUNKS))["query_ms"]["p50"]
         engine.close()
@@ -130,6 +129,12 @@ def _beside(python: str) -> dict[str, Any]:
         "lightrag_llm_calls_a_question": peer["calls_a_question"],
         "llm_calls_a_chunk": {"extractor_none": 0, "extractor_llm": 1},
     }
+
+
+def _take(engine: Engine, size: int) -> None:
+    for done in engine.take_all(SCOPE, _documents(size)):
+        if isinstance(done, Failed):
+            raise done.error
 
 
 def _documents(size: int) -> Iterator[Document]:

@@ -92,22 +92,31 @@ def ingest(
 ) -> None:
     """Take documents in; those that have not changed cost nothing, and an interrupted run goes on where it was."""
     with _opened(config, tenant, workspace, access) as (engine, scope):
-        paths = list(_files(files))
-        failed = []
-        with _progress("documents", len(paths)) as step:
-            for path, name in paths:
+        named = list(_files(files))
+        paths = {name: path for path, name in named}
+        failed: list[Finding] = []
+
+        def documents() -> Iterator[Document]:
+            for path, name in named:
                 try:
-                    done = engine.take(scope, _document(path, name, scope, metadata or []))
-                    _say(done, as_json)
+                    yield _document(path, name, scope, metadata or [])
                 except errors.GraphragError as error:
-                    if isinstance(error, (errors.StoreDown, errors.Incompatible)):
-                        raise
-                    failed.append(Finding(IDS[type(error)], str(error), where=str(path)))
+                    failed.append(_finding(path, error))
+                    step()
+
+        with _progress("documents", len(named)) as step:
+            for done in engine.take_all(scope, documents()):
+                if isinstance(done, Ingested):
+                    _say(done, as_json)
+                elif isinstance(done.error, (errors.StoreDown, errors.Incompatible)):
+                    raise done.error
+                else:
+                    failed.append(_finding(paths[done.document], done.error))
                 step()
         if failed:
             raise GraphragFailed(
                 "GRAPHRAG-INCOMPLETE",
-                f"{len(failed)} of {len(paths)} documents were not taken in",
+                f"{len(failed)} of {len(named)} documents were not taken in",
                 hint="mend what is named, and run the same command again: the others are not repeated",
                 findings=failed,
             )
@@ -296,6 +305,10 @@ def _document(path: Path, name: str, scope: Scope, metadata: list[str]) -> Docum
         return documents.from_elements(name, _json(text), access=labels, metadata=given)
     make = documents.from_markdown if kind == "markdown" else documents.from_text
     return make(name, text, access=labels, metadata=given)
+
+
+def _finding(path: Path, error: errors.GraphragError) -> Finding:
+    return Finding(IDS[type(error)], str(error), where=str(path))
 
 
 def _json(text: str) -> Any:

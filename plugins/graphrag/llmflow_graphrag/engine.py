@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from llmflow_graphrag import check as checking
 from llmflow_graphrag import communities, names, show, words
 from llmflow_graphrag.documents import Document
-from llmflow_graphrag.errors import BadRequest, GraphragError, NotFound
+from llmflow_graphrag.errors import BadRequest, NotFound
 from llmflow_graphrag.export import Form, export
 from llmflow_graphrag.extraction.llm import LlmExtractor, Ontology
 from llmflow_graphrag.extraction.rules import RuleExtractor
-from llmflow_graphrag.ingest import Extractor, Ingest, Ingested, Progress, silent
+from llmflow_graphrag.ingest import Extractor, Failed, Ingest, Ingested, Progress, silent
 from llmflow_graphrag.model import DocumentRow
 from llmflow_graphrag.models import (
     Embedder,
@@ -32,14 +31,6 @@ from llmflow_graphrag.stores.sqlite import SqliteGraph
 from llmflow_graphrag.words import Analyser
 
 PAGE = 200  # documents listed together
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A document that was not taken in, and why."""
-
-    document: str
-    why: str
 
 
 class Engine:
@@ -68,12 +59,8 @@ class Engine:
         return self._ingest.take(scope, document, progress)
 
     def take_all(self, scope: Scope, documents: Iterable[Document]) -> Iterator[Ingested | Failed]:
-        """Take documents in one after the other; one that fails stops no other."""
-        for document in documents:
-            try:
-                yield self._ingest.take(scope, document)
-            except GraphragError as error:
-                yield Failed(document.id, str(error))
+        """Take documents in, small ones together; one that fails stops no other."""
+        return self._ingest.take_all(scope, documents)
 
     def remove(self, scope: Scope, document_id: str) -> int:
         """Take a document out; gives the number of its chunks. Raises NotFound, Busy, StoreDown."""

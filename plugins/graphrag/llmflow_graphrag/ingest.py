@@ -1,4 +1,4 @@
-"""Documents in and out, one at a time, in steps that can be repeated.
+"""Documents in and out, in steps that can be repeated; small documents take them together.
 
     claim   be the only worker at the document
     sweep   remove what an earlier run left dead
@@ -14,7 +14,7 @@ or extracted again, dead ones are removed. A deletion is the same without stagin
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,10 +22,10 @@ from typing import Protocol
 
 from llmflow_graphrag.chunks import Chunk, chunks, place
 from llmflow_graphrag.documents import Document
-from llmflow_graphrag.errors import BadRequest, Busy, GraphragError, Incompatible, NotFound
+from llmflow_graphrag.errors import BadRequest, Busy, GraphragError, Incompatible, NotFound, StoreDown
 from llmflow_graphrag.extraction.llm import Answers
 from llmflow_graphrag.keys import key
-from llmflow_graphrag.model import Contribution, Header, Staged
+from llmflow_graphrag.model import Contribution, DocumentRow, Header, Staged
 from llmflow_graphrag.models import Embedder, Meter
 from llmflow_graphrag.scope import Scope
 from llmflow_graphrag.stores import NEW, PUBLISHED, GraphStore, Lease, Placed, VectorRow, VectorStore
@@ -33,6 +33,8 @@ from llmflow_graphrag.words import Analyser, terms
 
 FORMAT = 1  # of chunks, terms and what is embedded; another one makes every document be taken in anew
 BATCH = 64  # chunks that are staged together
+GROUP = 64  # documents that are taken in together
+GROUP_CHARACTERS = 60_000  # of them; about as many chunks
 PART = 500  # dead chunks that are removed together
 
 
@@ -67,12 +69,46 @@ class Ingested:
     meter: Meter = field(default_factory=Meter)
 
 
+@dataclass(frozen=True)
+class Failed:
+    """A document that was not taken in, and why."""
+
+    document: str
+    error: GraphragError
+
+
 Progress = Callable[[int, int], None]  # chunks done, chunks to do
 
 
 def silent(done: int, of: int) -> None:
     """Progress that nobody watches."""
     del done, of
+
+
+@dataclass
+class _Work:
+    """A document on its way in."""
+
+    document: Document
+    lease: Lease
+    header: Header
+    before: DocumentRow
+    chunks: list[Chunk] = field(default_factory=list)
+    missing: list[Chunk] = field(default_factory=list)
+    meter: Meter = field(default_factory=Meter)
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the workspace has it already, just so."""
+        return self.before.state == PUBLISHED and self.before.header == self.header
+
+    def done(self, removed: int) -> Ingested:
+        """What it came to."""
+        if self.unchanged:
+            return Ingested(self.document.id, "unchanged", self.before.chunks, 0, self.before.chunks, 0)
+        state = "changed" if self.before.header.audience else "new"
+        count, added = len(self.chunks), len(self.missing)
+        return Ingested(self.document.id, state, count, added, count - added, removed, self.meter)
 
 
 @dataclass(frozen=True)
@@ -92,18 +128,25 @@ class Ingest:
         StoreDown. What was done until then is kept for the next call; readers see the document as it was
         before.
         """
-        if not document.access <= scope.access:
-            missing = ", ".join(sorted(document.access - scope.access))
-            raise BadRequest(
-                f"A document can only get access labels that its giver holds; missing: {missing}."
-            )
-        self._settle(scope)
-        with self._held(scope, document.id) as lease:
-            return self._take(scope, document, lease, progress)
+        return self._take(scope, [document], progress)[0]
+
+    def take_all(self, scope: Scope, documents: Iterable[Document]) -> Iterator[Ingested | Failed]:
+        """Take documents in, in their order; one that fails stops no other."""
+        for group in _groups(documents):
+            yield from self._take_group(scope, group)
+
+    def _take_group(self, scope: Scope, group: Sequence[Document]) -> list[Ingested | Failed]:
+        """Together, or where that fails, one by one: then it shows which of them it was."""
+        try:
+            return [*self._take(scope, group)]
+        except GraphragError as error:
+            if len(group) == 1 or isinstance(error, (StoreDown, Incompatible)):
+                return [Failed(document.id, error) for document in group]
+        return [done for document in group for done in self._take_group(scope, [document])]
 
     def remove(self, scope: Scope, document_id: str) -> int:
         """Take a document out, with all it said; gives the number of its chunks. Raises NotFound, Busy, StoreDown."""
-        with self._held(scope, document_id) as lease:
+        with self._held(scope, [document_id]) as (lease,):
             row = self.graph.held(scope, lease)
             states = self.graph.chunk_states(scope, lease)
             nothing = row.state == NEW and not states and not row.problem
@@ -114,69 +157,75 @@ class Ingest:
             self.graph.finish(scope, lease)
             return len(states)
 
-    def _take(self, scope: Scope, document: Document, lease: Lease, progress: Progress) -> Ingested:
+    def _take(
+        self, scope: Scope, documents: Sequence[Document], progress: Progress = silent
+    ) -> list[Ingested]:
+        """All of them, or none of them published. Ids are unequal."""
+        for document in documents:
+            _check_labels(scope, document)
+        self._settle(scope)
+        with self._held(scope, [document.id for document in documents]) as leases:
+            works = [
+                self._begin(scope, document, lease) for document, lease in zip(documents, leases, strict=True)
+            ]
+            missing = [(work, chunk) for work in works for chunk in work.missing]
+            for start in range(0, len(missing), BATCH):
+                self._stage(scope, missing[start : start + BATCH])
+                progress(min(start + BATCH, len(missing)), len(missing))
+            changed = [work for work in works if not work.unchanged]
+            with self.graph.together():
+                for work in changed:
+                    self.graph.publish(scope, work.lease, work.header, [_placed(c) for c in work.chunks])
+            removed = {work.lease: self._sweep(scope, work.lease) for work in changed}
+            with self.graph.together():
+                for work in works:
+                    self.graph.finish(scope, work.lease)
+            return [work.done(removed.get(work.lease, 0)) for work in works]
+
+    def _begin(self, scope: Scope, document: Document, lease: Lease) -> _Work:
+        """What is to be done for a document, with what an earlier run left dead out of the way."""
         header = self._header(scope, document)
         row = self.graph.held(scope, lease)
         if row.header.audience and not row.header.access & scope.access:
             raise BadRequest(f'The document id "{document.id}" is taken.')
-        if row.state == PUBLISHED and row.header == header:
-            count = len(self.graph.chunk_states(scope, lease))
-            self.graph.finish(scope, lease)
-            return Ingested(document.id, "unchanged", count, 0, count, 0)
-        self._sweep(scope, lease)
-        wanted = chunks(scope, document)
-        states = self.graph.chunk_states(scope, lease)
-        missing = [chunk for chunk in wanted if chunk.key not in states]
-        meter = Meter()
-        for start in range(0, len(missing), BATCH):
-            self._stage(scope, document, lease, header.audience, missing[start : start + BATCH], meter)
-            progress(min(start + BATCH, len(missing)), len(missing))
-        self.graph.publish(scope, lease, header, [_placed(chunk) for chunk in wanted])
-        removed = self._sweep(scope, lease)
-        self.graph.finish(scope, lease)
-        return Ingested(
-            document.id,
-            "changed" if row.header.audience else "new",
-            len(wanted),
-            len(missing),
-            len(wanted) - len(missing),
-            removed,
-            meter,
-        )
+        work = _Work(document, lease, header, row)
+        if not work.unchanged:
+            self._sweep(scope, lease)
+            states = self.graph.chunk_states(scope, lease)
+            work.chunks = chunks(scope, document)
+            work.missing = [chunk for chunk in work.chunks if chunk.key not in states]
+        return work
 
-    def _stage(
-        self,
-        scope: Scope,
-        document: Document,
-        lease: Lease,
-        audience: str,
-        batch: Sequence[Chunk],
-        meter: Meter,
-    ) -> None:
+    def _stage(self, scope: Scope, batch: Sequence[tuple[_Work, Chunk]]) -> None:
         """New chunks into both stores. A vector whose chunk never comes is seen by nobody, and put in again later."""
-        texts = [passage_text(document.title, chunk) for chunk in batch]
-        contributions = self._extracted(scope, document.title, lease, batch, meter)
+        texts = [passage_text(work.document.title, chunk) for work, chunk in batch]
+        contributions = self._extracted(scope, batch)
         vectors = self.embedder.documents(texts)
-        meter.embedded(len(texts))
         rows = [
-            VectorRow(chunk.key, lease.document, audience, vector)
-            for chunk, vector in zip(batch, vectors, strict=True)
+            VectorRow(chunk.key, work.lease.document, work.header.audience, vector)
+            for (work, chunk), vector in zip(batch, vectors, strict=True)
         ]
         self.vectors.upsert(scope, rows)
-        staged = [
-            Staged(chunk, said, tuple(terms(self.analyser, text)))
-            for chunk, said, text in zip(batch, contributions, texts, strict=True)
-        ]
-        self.graph.stage(scope, lease, audience, staged)
+        staged: dict[Lease, list[Staged]] = {}
+        for (work, chunk), said, text in zip(batch, contributions, texts, strict=True):
+            work.meter.embedded(1)
+            of_document = staged.setdefault(work.lease, [])
+            of_document.append(Staged(chunk, said, tuple(terms(self.analyser, text))))
+        audiences = {work.lease: work.header.audience for work, _ in batch}
+        with self.graph.together():
+            for lease, of_document in staged.items():
+                self.graph.stage(scope, lease, audiences[lease], of_document)
 
-    def _extracted(
-        self, scope: Scope, title: str, lease: Lease, batch: Sequence[Chunk], meter: Meter
-    ) -> list[Contribution]:
-        answers = _Answers(self.graph, scope, lease)
+    def _extracted(self, scope: Scope, batch: Sequence[tuple[_Work, Chunk]]) -> list[Contribution]:
+        def extract(one: tuple[_Work, Chunk]) -> Contribution:
+            work, chunk = one
+            answers = _Answers(self.graph, scope, work.lease)
+            return self.extractor.extract(work.document.title, chunk, answers, work.meter)
+
         if self.extractor.at_once == 1:
-            return [self.extractor.extract(title, chunk, answers, meter) for chunk in batch]
+            return [extract(one) for one in batch]
         with ThreadPoolExecutor(self.extractor.at_once, "extract") as pool:
-            return list(pool.map(lambda chunk: self.extractor.extract(title, chunk, answers, meter), batch))
+            return list(pool.map(extract, batch))
 
     def _sweep(self, scope: Scope, lease: Lease) -> int:
         """Remove dead chunks from both stores; gives how many."""
@@ -188,14 +237,18 @@ class Ingest:
         return count
 
     @contextmanager
-    def _held(self, scope: Scope, document_id: str) -> Iterator[Lease]:
-        """The document's lease; where work ends early, it is given back with what went wrong."""
-        lease = self.graph.claim(scope, document_id)
+    def _held(self, scope: Scope, ids: Sequence[str]) -> Iterator[Sequence[Lease]]:
+        """The leases of documents; where work ends early, they are given back with what went wrong."""
+        leases: list[Lease] = []
         try:
-            yield lease
+            with self.graph.together():
+                for id_ in ids:
+                    leases.append(self.graph.claim(scope, id_))
+            yield leases
         except BaseException as error:
             problem = str(error) if isinstance(error, GraphragError) else type(error).__name__
-            self._let_go(scope, lease, "" if isinstance(error, (NotFound, BadRequest, Busy)) else problem)
+            for lease in leases:
+                self._let_go(scope, lease, "" if isinstance(error, (NotFound, BadRequest, Busy)) else problem)
             raise
 
     def _let_go(self, scope: Scope, lease: Lease, problem: str) -> None:
@@ -230,6 +283,26 @@ class Ingest:
         if not wanted.keys() <= built.keys():
             built = self.graph.settle(scope, wanted)
         check_settings(built, self.embedder, self.analyser)
+
+
+def _groups(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """Documents that are taken in together: small ones of unequal ids; a large one is alone."""
+    group: dict[str, Document] = {}
+    characters = 0
+    for document in documents:
+        characters += len(document.text)
+        if group and (characters > GROUP_CHARACTERS or len(group) == GROUP or document.id in group):
+            yield [*group.values()]
+            group, characters = {}, len(document.text)
+        group[document.id] = document
+    if group:
+        yield [*group.values()]
+
+
+def _check_labels(scope: Scope, document: Document) -> None:
+    missing = ", ".join(sorted(document.access - scope.access))
+    if missing:
+        raise BadRequest(f"A document can only get access labels that its giver holds; missing: {missing}.")
 
 
 def passage_text(title: str, chunk: Chunk) -> str:

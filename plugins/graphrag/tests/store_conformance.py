@@ -239,7 +239,7 @@ def community(scope: Scope, label: str, text: str = "") -> Community:
 
 
 def every_method_has_a_law(graph: GraphStore) -> None:
-    assert methods(GraphStore) - {"close"} == {*SEEING, *TENDING, *HOLDING, *GIVING}
+    assert methods(GraphStore) - {"close", "together"} == {*SEEING, *TENDING, *HOLDING, *GIVING}
 
 
 def a_document_is_found(graph: GraphStore) -> None:
@@ -466,6 +466,17 @@ def two_scopes_never_meet(graph: GraphStore) -> None:
     assert graph.dump(ours) == before
 
 
+def changes_made_together_are_all_there(graph: GraphStore) -> None:
+    scope = fresh()
+    other = replace(TWO, id="e")
+    with graph.together():
+        take(graph, scope, TWO)
+        take(graph, scope, other)
+        assert graph.document(scope, "e") is not None, "who makes changes sees them"
+    assert [row.header.id for row in graph.documents(scope)] == ["d", "e"]
+    assert graph.working(scope) == frozenset()
+
+
 def settings_are_the_first_ones(graph: GraphStore) -> None:
     scope = fresh()
     assert graph.settings(scope) == {}
@@ -622,6 +633,7 @@ GRAPH_CASES: tuple[Callable[[GraphStore], None], ...] = (
     a_document_never_published_leaves_nothing,
     a_reader_sees_by_labels,
     two_scopes_never_meet,
+    changes_made_together_are_all_there,
     settings_are_the_first_ones,
     names_are_declared_to_be_one,
     communities_are_replaced,

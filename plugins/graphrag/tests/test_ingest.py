@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from llmflow_graphrag import words
 from llmflow_graphrag.errors import BadRequest, Busy, Incompatible, ModelFailed, NotFound
 from llmflow_graphrag.extraction.llm import LlmExtractor
+from llmflow_graphrag.ingest import GROUP_CHARACTERS, Failed, Ingested
 from llmflow_graphrag.retrieval.answer import Question
 from llmflow_graphrag.scope import Scope
 from llmflow_graphrag.stores import Lease
@@ -74,8 +75,11 @@ def test_deleted_equals_never_taken_in(steps: list[tuple[str, int | None, bool]]
                 here.engine.remove(BOTH, name)
         fresh = world(Path(folder) / "fresh")
         fresh.graph.settle(BOTH, here.graph.settings(BOTH))
-        for name, (text, secret) in sorted(left.items()):
-            fresh.engine.take(BOTH, document(name, TEXTS[text], access="hr" if secret else "everyone"))
+        surviving = [
+            document(name, TEXTS[text], access="hr" if secret else "everyone")
+            for name, (text, secret) in sorted(left.items())
+        ]
+        assert all(isinstance(done, Ingested) for done in fresh.engine.take_all(BOTH, surviving))
         assert here.dump(BOTH) == fresh.dump(BOTH)
         assert here.engine.check(BOTH).sound
 
@@ -86,8 +90,7 @@ BOTH = Scope("acme", "handbook", frozenset({"everyone", "hr"}))
 def _history(folder: Path, vectors: MemoryVectors, fuse: Fuse | None) -> list[str]:
     """A document is taken in, changed, and another deleted; gives what a reader sees at each point of death."""
     here = world(folder, vectors=vectors, fuse=fuse)
-    here.engine.take(SCOPE, document("a", TEXTS[2]))
-    here.engine.take(SCOPE, document("b", TEXTS[0]))
+    list(here.engine.take_all(SCOPE, [document("a", TEXTS[2]), document("b", TEXTS[0])]))
     here.engine.take(SCOPE, document("a", TEXTS[2].replace("4층", "5층") + "\n\n# 끝\n\n새 문단."))
     here.engine.remove(SCOPE, "b")
     return [here.dump(SCOPE)]
@@ -128,6 +131,23 @@ def test_two_workers_do_not_clash(tmp_path: Path) -> None:
         here.graph.renew(SCOPE, Lease(lease.document, "0" * 32))
     here.graph.release(SCOPE, lease)
     assert here.engine.take(SCOPE, document("a", TEXTS[0])).state == "new"
+
+
+def test_one_that_fails_stops_no_other(tmp_path: Path) -> None:
+    """Small documents are taken in together; where that fails, one by one."""
+    here = world(tmp_path)
+    busy = here.graph.claim(SCOPE, "c")
+    given = [document(name, TEXTS[0]) for name in "abcda"] + [document("e", TEXTS[0], access="hr")]
+    given.insert(
+        1, document("long", "\n\n".join(f"# {n}\n\n{TEXTS[1]}" for n in range(GROUP_CHARACTERS // 40)))
+    )
+    done = list(here.engine.take_all(SCOPE, given))
+    assert [one.document for one in done] == ["a", "long", "b", "c", "d", "a", "e"]
+    states = [one.state if isinstance(one, Ingested) else type(one.error) for one in done]
+    assert states == ["new", "new", "new", Busy, "new", "unchanged", BadRequest]
+    here.graph.release(SCOPE, busy)
+    assert here.graph.working(SCOPE) == frozenset()
+    assert not any(isinstance(one, Failed) for one in here.engine.take_all(BOTH, given))
 
 
 def test_what_was_paid_for_is_kept_when_a_model_fails(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from llmflow_graphrag.errors import Incompatible, StoreDown
+from llmflow_graphrag.errors import Busy, Incompatible, StoreDown
 from llmflow_graphrag.stores import GraphStore
 from llmflow_graphrag.stores.sqlite import MIGRATIONS, SqliteGraph
 from store_conformance import GRAPH_CASES, HISTORIES, TWO, Step, fresh, live_through, take
@@ -51,6 +51,38 @@ def test_opens_what_it_wrote(tmp_path: Path) -> None:
     first.close()
     second = SqliteGraph(path)
     assert second.dump(scope) == kept
+    second.close()
+
+
+def test_changes_made_together_are_one(graph: SqliteGraph) -> None:
+    scope = fresh()
+
+    def twice() -> None:
+        with graph.together():
+            take(graph, scope, TWO)
+            graph.claim(scope, "e")
+            graph.claim(scope, "e")
+
+    with pytest.raises(Busy):
+        twice()
+    assert not any(graph.dump(scope).values())
+    take(graph, scope, TWO)
+
+
+def test_an_older_file_is_brought_up(tmp_path: Path) -> None:
+    """Version 1 did not know how many chunks a word is in."""
+    scope, path = fresh(), tmp_path / "graph.sqlite"
+    first = SqliteGraph(path)
+    take(first, scope, TWO)
+    kept = first.dump(scope)
+    first.close()
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE term_known")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    second = SqliteGraph(path)
+    assert second.dump(scope) == kept
+    assert second.lexical(scope, ["gamma"], 9)
     second.close()
 
 

@@ -7,8 +7,8 @@ import httpx
 from dify_plugin import Tool
 from dify_plugin.entities.tool import ToolInvokeMessage
 from llmflow_graphrag import plugin
-from llmflow_graphrag.engine import Failed
 from llmflow_graphrag.errors import BadDocument
+from llmflow_graphrag.ingest import Failed
 
 LARGEST = 20_000_000  # bytes of a file
 SECONDS = 60.0
@@ -23,7 +23,7 @@ class IngestTool(Tool):
         documents = plugin.documents_of(tool_parameters, scope.access, _content)
         for done in engine.take_all(scope, documents):
             if isinstance(done, Failed):
-                told.append({"document": done.document, "state": "failed", "why": done.why})
+                told.append({"document": done.document, "state": "failed", "why": str(done.error)})
             else:
                 meter = done.meter
                 counts = {

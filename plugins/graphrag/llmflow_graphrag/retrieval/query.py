@@ -157,7 +157,9 @@ class _Search:
         dense = budget.start("dense", lambda: self._dense(audiences, wanted))
         words = budget.start(
             "lexical",
-            lambda: query.graph.lexical(self.scope, question_terms, self._candidates, wanted) if lexical else [],
+            lambda: (
+                query.graph.lexical(self.scope, question_terms, self._candidates, wanted) if lexical else []
+            ),
         )
         named = budget.start("linked", lambda: self._linked(norms))
         self.words = dict(budget.result("lexical", words) or ())

@@ -11,6 +11,7 @@ Every method takes a Scope first. A scope's key is in every key, in every filter
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,6 +75,13 @@ class GraphStore(Protocol):
     def close(self) -> None:
         """Give connections back."""
         ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Changes by this thread that are one transaction, where the store can do that for several documents.
+
+        Where it can't, each is one by itself. Nothing but the store may be waited for inside.
+        """
+        return nullcontext()
 
     # what a workspace was built with
 

@@ -128,6 +128,12 @@ class SqliteGraph(GraphStore):
         self._all.clear()
         self._open = threading.local()
 
+    @override
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        with self._write():
+            yield
+
     # what a workspace was built with
 
     @override
@@ -590,9 +596,12 @@ class SqliteGraph(GraphStore):
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, one writer at a time."""
+        """All or nothing, one writer at a time; within another, a part of that."""
+        db = self._connection()
+        if db.in_transaction:
+            yield db
+            return
         with _told(self._path):
-            db = self._connection()
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
