@@ -1,10 +1,10 @@
-"""GraphRAG: taking in, asking, deleting; and LightRAG beside it, with the same passages, vectors and stand-in model.
+"""GraphRAG: taking in, asking, deleting; and its peers beside it, with the same passages, vectors and stand-in model.
 
     python -m bench.bench_graphrag [CHUNKS …]
 
-Neither the embedder nor the language model computes anything: what is measured is the engines. LightRAG runs in the
-interpreter that LLMFLOW_BENCH_LIGHTRAG names; without one its rows are missing. Prints JSON; milliseconds, chunks a
-second.
+Neither the embedder nor the language model computes anything: what is measured is the engines. Each peer runs in an
+environment of its own, NAME/bin/python in the folder that LLMFLOW_BENCH_PEERS names; rows of those that are not there
+are missing. Prints JSON; milliseconds, chunks a second.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ SIZES = (1_000, 5_000, 20_000)
 ASKED, WARM_UP = 200, 20
 PEER_CHUNKS, PEER_ASKED = 300, 20
 DELAYS = (0.0, 0.3)  # seconds that the stand-in takes for an answer
+PEERS = {  # environment, and what is installed in it
+    "lightrag": "lightrag-hku==1.5.7",
+    "fast-graphrag": "fast-graphrag==0.0.5",
+    "llama-index": "llama-index-core==0.14.25",
+}
 SCOPE = Scope("bench", "made")
 
 
@@ -55,9 +60,11 @@ def measure(sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
     """Each size by itself, then the peer."""
     found: dict[str, Any] = {f"{size}_chunks": _size(size) for size in sizes}
     found["llm_calls_a_question"] = 0
-    peer = os.environ.get("LLMFLOW_BENCH_LIGHTRAG")
-    if peer:
-        found["beside_lightrag"] = _beside(peer)
+    there = os.environ.get("LLMFLOW_BENCH_PEERS")
+    peers = {name: Path(there or "") / name / "bin/python" for name in PEERS if there}
+    peers = {name: python for name, python in peers.items() if python.exists()}
+    if peers:
+        found["beside_peers"] = _beside(peers)
     return found
 
 
@@ -98,19 +105,11 @@ def _asked(engine: Engine, texts: list[str]) -> dict[str, Any]:
     }
 
 
-def _beside(python: str) -> dict[str, Any]:
-    """Both engines with the same passages; the model takes its time once not at all, once 300 ms."""
-    work = {
+def _beside(peers: dict[str, Path]) -> dict[str, Any]:
+    """All engines with the same passages; the model takes its time once not at all, once 300 ms."""
+    work = json.dumps({
         "passages": list(passages(PEER_CHUNKS)), "questions": questions(PEER_ASKED, PEER_CHUNKS), "delays": DELAYS,
-    }  # fmt: skip
-    done = subprocess.run(
-        [python, str(Path(__file__).with_name("lightrag_peer.py"))],
-        input=json.dumps(work),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    peer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    })  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="llmflow-graphrag-") as folder:
         engine = embedded(Path(folder), Quick())
         began = time.perf_counter()
@@ -118,17 +117,26 @@ def _beside(python: str) -> dict[str, Any]:
         ours = PEER_CHUNKS / (time.perf_counter() - began)
         asked = _asked(engine, questions(PEER_ASKED + WARM_UP, PEER_CHUNKS))["query_ms"]["p50"]
         engine.close()
-    return {
-        "chunks_s": round(ours),
-        "lightrag_chunks_s": round(peer["chunks_s"], 1),
-        "chunks_s_to_lightrag": round(ours / peer["chunks_s"], 1),
-        "query_ms_p50": asked,
-        "lightrag_query_ms_p50": peer["query_ms"],
-        "faster_than_lightrag": {delay: round(ms / asked, 1) for delay, ms in peer["query_ms"].items()},
-        "lightrag_llm_calls_a_chunk": peer["calls_a_chunk"],
-        "lightrag_llm_calls_a_question": peer["calls_a_question"],
-        "llm_calls_a_chunk": {"extractor_none": 0, "extractor_llm": 1},
-    }
+    found: dict[str, Any] = {"chunks_s": round(ours), "query_ms_p50": asked}
+    for name, python in peers.items():
+        peer = _peer(name, python, work)
+        found[name] = peer | {
+            "our_chunks_s_to_its": round(ours / peer["chunks_s"], 1),
+            "our_query_faster": {delay: round(ms / asked, 1) for delay, ms in peer["query_ms"].items()},
+        }
+    return found
+
+
+def _peer(name: str, python: Path, work: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [str(python), str(Path(__file__).with_name(f"{name.replace('-', '_')}_peer.py"))],
+        input=work,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def _take(engine: Engine, size: int) -> None:

@@ -1,17 +1,11 @@
-"""LightRAG as a peer, run by its own interpreter: JSON in, one line of JSON out. Its model and vectors are stand-ins.
-
-The model answers an extraction with the capitalised names of the text, in LightRAG's own form, and a question with its
-names as keywords: what a good model would do, at no cost but the delay that is asked for.
-"""
+"""LightRAG (`lightrag-hku`) as a peer; see peer.py."""
 
 import asyncio
 import json
 import re
-import statistics
 import sys
 import tempfile
-import time
-from itertools import pairwise
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +14,8 @@ from lightrag import LightRAG, QueryParam
 from lightrag.utils import EmbeddingFunc, Tokenizer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from quick_vectors import DIMENSIONS, vector  # beside this file, which is run by itself
-
-NAMES = re.compile(r"[A-Z][a-z]+\d* [A-Z][a-z]+")
+from peer import Model, measure  # beside this file, which is run by itself
+from quick_vectors import DIMENSIONS, vector
 
 
 class Words:
@@ -45,24 +38,43 @@ class Words:
         return "".join(self.words[number] for number in numbers)
 
 
-class Model:
-    """Counts its calls."""
+class Peer:
+    """LightRAG with its default stores and mode `mix`."""
 
-    def __init__(self) -> None:
-        self.calls, self.delay = 0, 0.0
+    def __init__(self, model: Model) -> None:
+        self.model = model
 
-    async def __call__(self, prompt: str, system_prompt: str | None = None, **_: Any) -> str:
-        self.calls += 1
-        if self.delay:
-            await asyncio.sleep(self.delay)
-        names = list(dict.fromkeys(NAMES.findall(str(prompt))))[:6]
+    async def take(self, folder: Path, texts: list[str]) -> None:
+        self.rag = LightRAG(
+            working_dir=str(folder),
+            llm_model_func=said_by(self.model),
+            embedding_func=EmbeddingFunc(embedding_dim=DIMENSIONS, max_token_size=8192, func=embed),
+            tokenizer=Tokenizer("words", Words()),
+            enable_llm_cache=False,
+        )
+        await self.rag.initialize_storages()
+        await self.rag.ainsert(texts, ids=[f"doc-{number}" for number in range(len(texts))])
+
+    async def ask(self, question: str) -> None:
+        await self.rag.aquery_data(
+            question, QueryParam(mode="mix", top_k=20, chunk_top_k=5, enable_rerank=False)
+        )
+
+
+def said_by(model: Model) -> Callable[..., Awaitable[str]]:
+    """A function, not a method: LightRAG copies what it is given, and a method's object with it."""
+
+    async def say(prompt: str, system_prompt: str | None = None, **_: Any) -> str:
         if "high_level_keywords" in f"{prompt}{system_prompt}":
+            names = await model.names(str(prompt))
             return json.dumps({"high_level_keywords": names[:2], "low_level_keywords": names})
+        pairs = await model.pairs(str(prompt))
+        names = list(dict.fromkeys(name for pair in pairs for name in pair))
         lines = [f"entity<|#|>{name}<|#|>organization<|#|>{name} is an organisation." for name in names]
-        lines += [
-            f"relation<|#|>{a}<|#|>{b}<|#|>works with<|#|>{a} works with {b}." for a, b in pairwise(names)
-        ]
+        lines += [f"relation<|#|>{a}<|#|>{b}<|#|>works with<|#|>{a} works with {b}." for a, b in pairs]
         return "\n".join([*lines, "<|COMPLETE|>"])
+
+    return say
 
 
 async def embed(texts: list[str], **_: Any) -> Any:
@@ -70,39 +82,11 @@ async def embed(texts: list[str], **_: Any) -> Any:
 
 
 async def main() -> None:
-    work = json.loads(sys.stdin.read())
     model = Model()
+    peer = Peer(model)
     with tempfile.TemporaryDirectory() as folder:
-        rag = LightRAG(
-            working_dir=folder,
-            llm_model_func=model,
-            embedding_func=EmbeddingFunc(embedding_dim=DIMENSIONS, max_token_size=8192, func=embed),
-            tokenizer=Tokenizer("words", Words()),
-            enable_llm_cache=False,
-        )
-        await rag.initialize_storages()
-        texts = [f"{title}\n{text}" for title, text in work["passages"]]
-        began = time.perf_counter()
-        await rag.ainsert(texts, ids=[f"doc-{n}" for n in range(len(texts))])
-        taken, calls = time.perf_counter() - began, model.calls
-        times: dict[str, float] = {}
-        asked = model.calls = 0
-        for delay in work["delays"]:
-            model.delay = delay
-            took: list[float] = []
-            for question in work["questions"]:
-                began = time.perf_counter()
-                await rag.aquery_data(
-                    question, QueryParam(mode="mix", top_k=20, chunk_top_k=5, enable_rerank=False)
-                )
-                took.append((time.perf_counter() - began) * 1000)
-                asked += 1
-            times[str(delay)] = round(statistics.median(took), 1)
-        await rag.finalize_storages()
-    found = {"chunks_s": len(texts) / taken, "calls_a_chunk": round(calls / len(texts), 2)}
-    sys.stdout.write(
-        json.dumps({**found, "query_ms": times, "calls_a_question": round(model.calls / asked, 2)}) + "\n"
-    )
+        await measure(peer, model, Path(folder))
+        await peer.rag.finalize_storages()
 
 
 asyncio.run(main())
