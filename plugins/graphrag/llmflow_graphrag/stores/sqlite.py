@@ -60,7 +60,10 @@ from llmflow_graphrag.stores.shared import (
     usual,
 )
 
-COMMON = 1000  # chunks from which on a word can be too common to search for
+FEW = (
+    1000  # chunks that a word may always be in; one of more, and of half of all, is too common to search for
+)
+ENOUGH = 2000  # chunks with the rarest words of a question, out of which the best are found
 PATIENCE = 30.0  # seconds that a writer waits for another
 
 MIGRATIONS = (
@@ -402,35 +405,44 @@ class SqliteGraph(GraphStore):
         audiences = self.audiences(scope)
         if not terms or not audiences or (documents is not None and not documents):
             return []
-        query = f"audience : ({_any(audiences)}) AND terms : ({_any(self._telling(terms))})"
-        only = (
-            ""
-            if documents is None
-            else (
+        readers = f"audience : ({_any(audiences)})"
+        bringing, adding = self._weighed(terms)
+        query = f"{readers} AND terms : ({_any(bringing)})"
+        if adding:  # to the scores only: the readers' side of the OR holds for every chunk
+            query += f" AND ({readers} OR terms : ({_any(adding)}))"
+        only, wanted = "", tuple[str, ...]()
+        if documents is not None:
+            only = (
                 " AND rowid IN (SELECT number FROM chunk WHERE document IN (SELECT value FROM json_each(?)))"
             )
-        )
+            wanted = (to_json(list(documents)),)
         return self._read(
             "SELECT c.key, -score FROM (SELECT rowid AS number, bm25(term, 0.0, 1.0) AS score FROM term"
             f" WHERE term MATCH ?{only} ORDER BY score LIMIT ?) JOIN chunk c USING (number) WHERE c.scope = ?"
             " ORDER BY score, c.key LIMIT ?",
             query,
-            *(() if documents is None else (to_json(list(documents)),)),
+            *wanted,
             limit * 2,  # those of equal scores are put in order only now
             scope.key,
             limit,
         )
 
-    def _telling(self, terms: Sequence[str]) -> list[str]:
-        """The terms without those of more than half of all chunks: BM25 gives them nothing, and they cost the most."""
-        wanted = to_json(list(terms))
-        common = self._read(
-            "SELECT term FROM term_known WHERE term IN (SELECT value FROM json_each(?))"
-            " AND doc > ? AND doc * 2 > (SELECT max(number) FROM chunk)",
-            wanted,
-            COMMON,
-        )
-        return [term for term in terms if (term,) not in common] or list(terms)
+    def _weighed(self, terms: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Terms that bring chunks, and those that only add to their scores.
+
+        The rarest bring, until enough chunks are there: so the work does not grow with the chunks. What more than half
+        of all chunks have is left out: BM25 gives it nothing.
+        """
+        known = "SELECT term, doc FROM term_known WHERE term IN (SELECT value FROM json_each(?))"
+        chunks = dict(self._read(known, to_json(list(terms))))
+        ((newest,),) = self._read("SELECT coalesce(max(number), 0) FROM chunk")
+        most = max(newest / 2, FEW)
+        rarest = sorted((t for t in terms if chunks.get(t, 0) <= most), key=lambda t: int(chunks.get(t, 0)))
+        brought = bringing = 0
+        while bringing < len(rarest) and brought < ENOUGH:
+            brought += chunks.get(rarest[bringing], 0)
+            bringing += 1
+        return (rarest[:bringing], rarest[bringing:]) if rarest else (list(terms), [])
 
     @override
     def entities(self, scope: Scope, norms: Sequence[str], sounds: Sequence[str] = ()) -> list[Entity]:
