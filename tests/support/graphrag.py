@@ -19,7 +19,7 @@ from llmflow_graphrag.engine import Engine
 from llmflow_graphrag.errors import ModelFailed, StoreDown
 from llmflow_graphrag.ingest import Extractor
 from llmflow_graphrag.model import Vector
-from llmflow_graphrag.models import Reranker, Said
+from llmflow_graphrag.models import LanguageModel, Reranker, Said
 from llmflow_graphrag.scope import EVERYONE, Scope
 from llmflow_graphrag.stores import GraphStore, VectorRow, VectorStore
 from llmflow_graphrag.stores.sqlite import SqliteGraph
@@ -196,6 +196,7 @@ def world(
     extractor: Extractor | None = None,
     reranker: Reranker | None = None,
     embedder: HashEmbedder | None = None,
+    language_model: LanguageModel | None = None,
 ) -> World:
     """A world in a folder; with a fuse, both stores die when it is burned down."""
     graph: GraphStore = SqliteGraph(folder / "graph.sqlite")
@@ -208,6 +209,7 @@ def world(
         analyser=words.analyser(analyser),
         extractor=extractor,
         reranker=reranker,
+        language_model=language_model,
     )
     return World(engine, graph, kept, model)
 

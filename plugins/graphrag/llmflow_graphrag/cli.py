@@ -133,12 +133,17 @@ def query(
     limit: Annotated[int, typer.Option("--limit", "-k", help="Passages.")] = 5,
     where: Annotated[str, typer.Option("--where", help="A metadata_condition as JSON.")] = "",
     seconds: Annotated[float, typer.Option(help="What is ready then is the answer.")] = 10.0,
+    decompose: Annotated[
+        bool, typer.Option("--decompose", help="Let the language model split the question first: one call.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask, and see the passages that answer, and why they are there."""
     with _opened(config, tenant, workspace, access) as (engine, scope):
         wanted = parse(_json(where)) if where else None
-        asked = Question(question, mode.value, limit=limit, filter=wanted, seconds=seconds)
+        asked = Question(
+            question, mode.value, limit=limit, filter=wanted, seconds=seconds, decompose=decompose
+        )
         answer = engine.ask(scope, asked)
         if as_json:
             typer.echo(json.dumps(answer.as_json(), ensure_ascii=False))

@@ -52,7 +52,7 @@ class Engine:
         self.graph, self.vectors, self.embedder = graph, vectors, embedder
         self._language_model = language_model
         self._ingest = Ingest(graph, vectors, embedder, chosen, extractor or RuleExtractor(chosen))
-        self._query = Query(graph, vectors, embedder, chosen, reranker)
+        self._query = Query(graph, vectors, embedder, chosen, reranker, language_model)
 
     def take(self, scope: Scope, document: Document, progress: Progress = silent) -> Ingested:
         """Take a document in, in the place of the one of its id. See Ingest.take for what is raised."""

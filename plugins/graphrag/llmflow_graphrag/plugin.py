@@ -246,6 +246,7 @@ def question(parameters: Mapping[str, Any]) -> Question:
         filter=parse(given),
         seconds=float(parameters.get("seconds") or 10.0),
         threshold=float(parameters.get("threshold") or 0.0),
+        decompose=bool(parameters.get("language_model")),
     )
 
 

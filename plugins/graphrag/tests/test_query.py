@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llmflow_graphrag import filters
-from llmflow_graphrag.errors import BadRequest, NotFound, StoreDown
+from llmflow_graphrag.errors import BadRequest, ModelFailed, NotFound, StoreDown
 from llmflow_graphrag.model import SAME_AS
 from llmflow_graphrag.models import Reranker
 from llmflow_graphrag.retrieval import rank
 from llmflow_graphrag.retrieval.answer import Question, best_first
 from llmflow_graphrag.scope import Scope
-from support.graphrag import Backwards, Down, HashEmbedder, NoVectors, World, document, world
+from support.graphrag import Backwards, Down, HashEmbedder, NoVectors, ScriptedModel, World, document, world
 
 SCOPE = Scope("acme", "handbook")
 BOTH = Scope("acme", "handbook", frozenset({"everyone", "hr"}))
@@ -53,6 +53,44 @@ def test_two_hops_are_made_without_a_language_model(here: World) -> None:
     assert ("project", "플랫폼개발팀") in steps
     step = next(s for path in team.paths for s in path if s.subject == "project")
     assert DOCUMENTS["project"][step.start : step.end] == "플랫폼개발팀"
+
+
+PARTS = '{"questions": ["한빛 프로젝트의 담당 부서는?", "구내식당은 언제 여나?", "ISC는 몇 명인가?"]}'
+
+
+@pytest.mark.parametrize(
+    ("said", "parts", "missing"),
+    [
+        (PARTS, 3, ()),
+        (f"물론입니다.\n{PARTS}\n도움이 되길 바랍니다.", 3, ()),
+        ('{"questions": []}', 0, ()),
+        ('{"questions": "한빛"}', 0, ()),
+        ('{"questions": [1, null, ""]}', 0, ()),
+        ("나눌 수 없습니다.", 0, ("decompose",)),
+        ("", 0, ("decompose",)),
+        (ModelFailed("429"), 0, ("decompose",)),
+    ],
+)
+def test_a_question_may_be_split(
+    tmp_path: Path, said: str | Exception, parts: int, missing: tuple[str, ...]
+) -> None:
+    model = ScriptedModel([said])
+    here = world(tmp_path, language_model=model)
+    for id_, text in DOCUMENTS.items():
+        here.engine.take(SCOPE, document(id_, text, title=TITLES.get(id_, id_)))
+    text = "한빛 프로젝트의 담당 부서와 구내식당 시간, ISC 인원을 알려 줘."
+    plain = here.engine.ask(SCOPE, Question(text, limit=3))
+    answer = here.engine.ask(SCOPE, Question(text, limit=3, decompose=True))
+    assert (len(answer.parts), answer.missing, answer.llm_calls, len(model.prompts)) == (parts, missing, 1, 1)
+    if parts:
+        assert {p.row.document for p in answer.passages} == {"project", "canteen", "isc"}
+    else:
+        assert answer.passages == plain.passages
+
+
+def test_splitting_needs_a_model(here: World) -> None:
+    with pytest.raises(BadRequest, match="language model"):
+        here.engine.ask(SCOPE, Question("한빛 프로젝트", decompose=True))
 
 
 def test_a_citation_leads_to_the_words(here: World) -> None:

@@ -28,6 +28,7 @@ class Question:
     seconds: float = 4.0
     threshold: float = 0.0  # of a passage's score, 0 to 1
     rerank: bool = True  # where there is a reranker
+    decompose: bool = False  # let a language model split it into questions first: one call
 
     def __post_init__(self) -> None:
         """Raise BadRequest for what can't be asked."""
@@ -82,6 +83,7 @@ class Answer:
     path: tuple[Step, ...] = ()
     missing: tuple[str, ...] = ()
     milliseconds: Mapping[str, float] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()  # questions that this one was split into
     llm_calls: int = 0
 
     def context(self, most: int = 12_000) -> str:
@@ -106,6 +108,7 @@ class Answer:
             "path": [vars(step) for step in self.path],
             "missing": list(self.missing),
             "milliseconds": dict(self.milliseconds),
+            "parts": list(self.parts),
             "llm_calls": self.llm_calls,
         }
 

@@ -42,7 +42,7 @@ class Budget:
     def result(self, name: str, future: Future[T]) -> T | None:
         """What a step gave, None where it failed or there is no time left for it."""
         try:
-            return future.result(max(0.0, self._until - time.monotonic()))
+            return future.result(max(0.0, self.left))
         except TooLate:
             future.cancel()
             self.missing.append(name)
@@ -61,7 +61,12 @@ class Budget:
     @property
     def over(self) -> bool:
         """Whether the time has ended."""
-        return time.monotonic() >= self._until
+        return self.left <= 0
+
+    @property
+    def left(self) -> float:
+        """Seconds until the time ends; less than 0 after it."""
+        return self._until - time.monotonic()
 
     @property
     def spent(self) -> float:

@@ -9,6 +9,8 @@ graph       what the best chunks mention, where else that is said,     2 graph c
 fit         how near the chunks are that the dense search missed       1 vector call
 passages    their words                                                1 graph call
 rerank      where there is a reranker                                  1 model call
+
+Where it is asked for, a language model splits the question first: 1 model call, and all of this for each part.
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ from llmflow_graphrag.extraction import rules
 from llmflow_graphrag.filters import Filter
 from llmflow_graphrag.ingest import check_settings
 from llmflow_graphrag.model import SAME_AS, TITLE, Entity, PassageRow, Vector
-from llmflow_graphrag.models import Embedder, Reranker
+from llmflow_graphrag.models import Embedder, LanguageModel, Reranker
 from llmflow_graphrag.names import norm, sound
-from llmflow_graphrag.retrieval import paths, rank
+from llmflow_graphrag.retrieval import decompose, paths, rank
 from llmflow_graphrag.retrieval.answer import (
     LONGEST_QUESTION,
     Answer,
@@ -59,6 +61,7 @@ RERANKED = 30
 MOST_DOCUMENTS = 2000  # that a filter is pushed down with, as a list
 MOST_MATCHED = 200_000  # documents that a filter looks at
 TOPICS = 5
+LEAST_SECONDS = 0.05  # for the question itself, when splitting it took all the time
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Query:
     embedder: Embedder
     analyser: Analyser
     reranker: Reranker | None = None
+    language_model: LanguageModel | None = None
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(16, "graphrag-query"))
 
     def ask(self, scope: Scope, question: Question) -> Answer:
@@ -79,12 +83,38 @@ class Query:
         if not text:
             return Answer(question.mode, ())
         check_settings(self.graph.settings(scope), self.embedder, self.analyser)
+        if question.decompose:
+            return self._in_parts(scope, question, text)
         search = _Search(self, scope, question, text, Budget(question.seconds, self._pool))
         if question.mode == "global":
             return search.globally()
         if question.mode == "path":
             return search.path()
         return search.passages()
+
+    def _in_parts(self, scope: Scope, question: Question, text: str) -> Answer:
+        """The question and what a language model makes of it, each answered, and the answers put together."""
+        model, budget = self.language_model, Budget(question.seconds, self._pool)
+        if model is None:
+            raise BadRequest("Splitting a question needs a language model, and none is set.")
+        whole = replace(question, decompose=False)
+        parts = budget.run("decompose", lambda: decompose.parts(model, text)) or ()
+        answers = [self.ask(scope, replace(whole, seconds=max(budget.left, LEAST_SECONDS)))]
+        for part in parts:
+            if budget.over:
+                budget.missing.append("decompose")
+                break
+            answers.append(self.ask(scope, replace(whole, text=part, seconds=budget.left)))
+        missing = [*budget.missing, *(step for answer in answers for step in answer.missing)]
+        return replace(
+            answers[0],
+            passages=decompose.fused(answers, question.limit),
+            entities=tuple(dict.fromkeys(name for answer in answers for name in answer.entities)),
+            parts=tuple(parts[: len(answers) - 1]),
+            missing=tuple(dict.fromkeys(missing)),
+            milliseconds={**answers[0].milliseconds, **budget.milliseconds, "total": budget.spent},
+            llm_calls=1,
+        )
 
     def close(self) -> None:
         """End the threads."""
