@@ -1,9 +1,10 @@
-"""Ask a packaged model, as Dify would: verified, installed, started, called, stopped."""
+"""Ask a packaged plugin, as Dify would: verified, installed, started, called, stopped."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from llmflow_bundle.errors import BundleError, VerifyFailed
 from llmflow_bundle.report import Reporter
 
-from llmflow_runner import archive, declaration, environment, sign
-from llmflow_runner.daemon import Plugin, PluginError
+from llmflow_runner import actions, archive, declaration, environment, sign
+from llmflow_runner.daemon import Dify, Plugin, PluginError
 from llmflow_runner.declaration import Manifest, ModelProvider
+from llmflow_runner.dify import Permitted, Routed, Storage
 
 
 class Request(Protocol):
@@ -105,6 +107,27 @@ class Timing:
     total: float
 
 
+Listener = Callable[[Mapping[str, Any]], None]  # of what a plugin says, as it comes
+
+
+@dataclass(frozen=True)
+class Callee:
+    """A package to call: where it is, whose signature it must carry, and how it is installed."""
+
+    path: Path
+    key: rsa.RSAPublicKey
+    cache: Path
+    fresh: bool = False
+    timeout: float = 300.0  # longest silence, in seconds
+
+    @contextmanager
+    def running(self, report: Reporter) -> Iterator[tuple[archive.Package, Plugin]]:
+        """The package, its signature checked, installed and started."""
+        package = trusted(self.path, self.key)
+        with environment.installed(package, self.cache, self.fresh, report) as place, Plugin(place) as plugin:
+            yield package, plugin
+
+
 def ask(
     path: Path,
     asked: Request,
@@ -114,27 +137,49 @@ def ask(
     *,
     fresh: bool = False,
     timeout: float = 300.0,
-    on_chunk: Callable[[Mapping[str, Any]], None],
+    on_chunk: Listener,
 ) -> Timing:
     """Ask a package's model and hand each chunk to `on_chunk` as it comes; all but language models send one.
 
     Raises BundleError where the package is not to be trusted, VerifyFailed (PLUGIN-CALL-FAILED) where the
     model answers with an error or not at all.
     """
-    package = trusted(path, key)
-    provider = _provider(package.files)
-    with environment.installed(package, cache, fresh, report) as place, Plugin(place) as plugin:
+    with Callee(path, key, cache, fresh, timeout).running(report) as (package, plugin):
+        provider = _provider(package.files)
         begun = time.monotonic()
         first: float | None = None
-        try:
-            for chunk in plugin.ask(request(provider, asked), timeout):
-                if first is None and ("delta" not in chunk or text_of(chunk)):
-                    first = time.monotonic() - begun
-                on_chunk(chunk)
-        except PluginError as error:
-            raise VerifyFailed("PLUGIN-CALL-FAILED", error.text, where=f"Dify sees {error.kind}") from error
+        for chunk in _said(plugin.ask(request(provider, asked), timeout)):
+            if first is None and ("delta" not in chunk or text_of(chunk)):
+                first = time.monotonic() - begun
+            on_chunk(chunk)
         total = time.monotonic() - begun
         return Timing(plugin.started, total if first is None else first, total)
+
+
+def invoke(
+    callee: Callee,
+    action: str,
+    said: Mapping[str, Any],
+    form: Mapping[str, Any],
+    dify: Mapping[str, Dify],
+    storage: Storage,
+    report: Reporter,
+    on_message: Listener,
+) -> Any:
+    """Ask any action of a package, hand on each message as it comes, and return the answer as one document.
+
+    What the plugin asks back goes to `dify`, by kind, as far as the manifest permits it. Raises what `ask` raises.
+    """
+    with callee.running(report) as (package, plugin):
+        resource = declaration.manifest(package.files).resource
+        asked = actions.request(action, said, form, package.files)
+        storage.limit = resource.storage
+        stand_in = Permitted(resource, Routed({"storage": storage, **dify}))
+        messages = []
+        for message in _said(plugin.ask(asked, callee.timeout, dify=stand_in)):
+            messages.append(message)
+            on_message(message)
+        return actions.together(action, messages)
 
 
 def trusted(path: Path, key: rsa.RSAPublicKey) -> archive.Package:
@@ -165,6 +210,14 @@ def request(provider: str, asked: Request) -> dict[str, Any]:
 def text_of(chunk: Mapping[str, Any]) -> str:
     """The text of one chunk of a language model's answer."""
     return str(chunk["delta"]["message"]["content"] or "")
+
+
+def _said(messages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What a plugin says; its error as ours."""
+    try:
+        yield from messages
+    except PluginError as error:
+        raise VerifyFailed("PLUGIN-CALL-FAILED", error.text, where=f"Dify sees {error.kind}") from error
 
 
 def _provider(files: Mapping[str, bytes]) -> str:

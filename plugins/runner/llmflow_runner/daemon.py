@@ -21,9 +21,10 @@ from typing import Any
 
 from llmflow_bundle.errors import VerifyFailed
 
-from llmflow_runner.environment import Installed
+from llmflow_runner.environment import Installed, without_network
 
 START_TIMEOUT = 120.0  # seconds without a heartbeat after which the daemon, too, gives up
+LONGEST_LINE = 5 << 20  # bytes of an event: the daemon's PLUGIN_STDIO_MAX_BUFFER_SIZE
 STOP_TIMEOUT = 5.0  # seconds between asking a plugin to end and ending it
 NO_CONTEXT: Mapping[str, Any] = {
     "conversation_id": None,
@@ -35,6 +36,10 @@ NO_CONTEXT: Mapping[str, Any] = {
 PASSED_ON = ("PATH", "HOME", "LANG", "TZ")  # the rest of our environment is none of a plugin's business
 
 Events = queue.SimpleQueue[dict[str, Any] | None]  # of one session; None: the process has ended
+ANSWERED: dict[str, Any] = {"data": {"type": "answered"}}  # Dify said something to the session's plugin
+Dify = Callable[
+    [dict[str, Any]], Iterable[Any]
+]  # what answers a plugin's question to Dify; raises to refuse it
 
 
 class PluginError(Exception):
@@ -45,13 +50,23 @@ class PluginError(Exception):
         self.kind, self.text = kind, text
 
 
-def launch(place: Installed) -> subprocess.Popen[str]:
-    """Start a plugin's process as the daemon does, its three streams open to us."""
+def refused(asked: Mapping[str, Any]) -> Iterable[Any]:
+    """What the daemon answers to a plugin of models, which may not ask back."""
+    raise PermissionError(f"you can not invoke dify from model ({asked['type']})")
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of a plugin's process."""
     env = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {**env, "INSTALL_METHOD": "local", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def launch(place: Installed, alone: bool = False) -> subprocess.Popen[str]:
+    """Start a plugin's process as the daemon does, its three streams open to us; `alone`: with no network."""
     return subprocess.Popen(
-        [str(place.python), "-m", "main"],
+        [*(without_network() if alone else ()), str(place.python), "-m", "main"],
         cwd=place.folder,
-        env={**env, "INSTALL_METHOD": "local", "PYTHONDONTWRITEBYTECODE": "1"},
+        env=surroundings(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -78,6 +93,7 @@ class Plugin:
     place: Installed
     start_timeout: float = START_TIMEOUT
     stop_timeout: float = STOP_TIMEOUT
+    alone: bool = False  # start it with no network
     started: float = 0.0  # seconds from launch to readiness
     logs: list[str] = field(default_factory=list)
     _process: subprocess.Popen[str] | None = None
@@ -90,7 +106,7 @@ class Plugin:
     def __enter__(self) -> Plugin:
         """Start the process and wait until it is ready; raises VerifyFailed (PLUGIN-START-FAILED)."""
         begun = time.monotonic()
-        self._process = launch(self.place)
+        self._process = launch(self.place, self.alone)
         self._readers = [threading.Thread(target=read, daemon=True) for read in (self._read, self._drain)]
         try:
             for reader in self._readers:
@@ -133,17 +149,19 @@ class Plugin:
         data: Mapping[str, Any],
         timeout: float = 300.0,
         message_id: str | None = None,
-        dify: Callable[[dict[str, Any]], Iterable[Any]] | None = None,
+        dify: Dify | None = None,
     ) -> Generator[dict[str, Any], None, None]:
         """Send one request, for a message of Dify where one is named, and yield what it streams, as it comes.
 
         Whoever stops iterating abandons the session: as the daemon does, nobody tells the plugin, and what it
         still says to the session is dropped. What the plugin asks of Dify on the way is answered by what `dify`
-        yields for the request, and refused without one. Raises PluginError for an error that the plugin answers,
-        VerifyFailed (PLUGIN-NO-ANSWER) where nothing comes for `timeout` seconds or the process ends.
+        yields for the request, several at once as they come, and refused without one. Raises PluginError for an
+        error that the plugin answers, VerifyFailed (PLUGIN-NO-ANSWER) where nothing comes, and Dify answers nothing,
+        for `timeout` seconds, or the process ends.
         """
         id_ = str(uuid.uuid4())
         error: PluginError | None = None
+        answers = refused if data.get("type") == "model" else dify
         with self._session(id_) as events:
             about = {"session_id": id_, **NO_CONTEXT, "message_id": message_id}
             self._send({**about, "event": "request", "data": data})
@@ -153,7 +171,8 @@ class Plugin:
                     case "stream":
                         yield message["data"]
                     case "invoke":
-                        self._answer(about, message["data"], dify)
+                        asked = (about, message["data"], answers, events)
+                        threading.Thread(target=self._answer, args=asked, daemon=True).start()
                     case "error":
                         error = PluginError(message["data"]["error_type"], message["data"]["message"])
                     case "end":
@@ -162,26 +181,24 @@ class Plugin:
             raise error
 
     def _answer(
-        self,
-        about: Mapping[str, Any],
-        asked: dict[str, Any],
-        dify: Callable[[dict[str, Any]], Iterable[Any]] | None,
+        self, about: Mapping[str, Any], asked: dict[str, Any], dify: Dify | None, events: Events
     ) -> None:
-        """Answer a backwards invocation, as Dify would through the daemon."""
+        """Answer a backwards invocation, as Dify would through the daemon; each answer shows that Dify is there."""
         said = {"backwards_request_id": asked["backwards_request_id"], "message": "", "data": None}
 
         def send(**more: Any) -> None:
             self._send({**about, "event": "backwards_response", "data": {**said, **more}})
+            events.put(ANSWERED)
 
         try:
             if dify is None:
                 raise LookupError("nothing stands in for Dify here")
             for data in dify(asked):
                 send(event="response", message="stream", data=data)
-        except Exception as exc:  # noqa: BLE001 - whatever goes wrong in Dify reaches the plugin as an error
-            send(event="error", message=str(exc))
-        else:
             send(event="end")
+        except Exception as exc:  # noqa: BLE001 - whatever goes wrong in Dify reaches the plugin as an error
+            with suppress(VerifyFailed):  # where the process has ended the reader tells the session
+                send(event="error", message=str(exc))
 
     def _send(self, message: Mapping[str, Any]) -> None:
         process = self._process
@@ -221,6 +238,11 @@ class Plugin:
         """Hand on what stdout says, and tell every session when nothing more will come."""
         stdout = self._process.stdout if self._process else None
         for line in stdout or ():
+            if len(line) > LONGEST_LINE // 4 and len(line.encode()) > LONGEST_LINE:
+                self._note(
+                    f"it said a line of more than {LONGEST_LINE >> 20} MiB, for which the daemon ends it"
+                )
+                break
             if line.strip():  # events are parted by empty lines
                 self._hand_on(line)
         self._ended = True

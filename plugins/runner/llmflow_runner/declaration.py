@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -16,8 +17,10 @@ from llmflow_bundle.errors import BundleError, Finding
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 FORM_FIELDS = 32  # the daemon's limit for remote debugging; installed packages keep it too
+EXTRA = "extra_forbidden"  # pydantic's name for a key that the model has not
 UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1023)]
@@ -85,6 +88,21 @@ class Resource(Strict):
 
     memory: Annotated[int, Field(gt=0)]
     permission: Permission | None = None
+
+    @property
+    def storage(self) -> int:
+        """How many bytes the plugin may keep in Dify."""
+        kept = self.permission and self.permission.storage
+        return kept.size if kept else 0
+
+    def allows(self, what: str) -> bool:
+        """Whether the plugin may use Dify's tool, node, endpoint, app or storage."""
+        return bool(getattr(getattr(self.permission, what, None), "enabled", False))
+
+    def allows_model(self, kind: str) -> bool:
+        """Whether the plugin may call Dify's models of a kind, such as text_embedding."""
+        model = self.permission and self.permission.model
+        return bool(model and model.enabled and getattr(model, kind, False))
 
 
 class Extensions(Strict):
@@ -258,9 +276,19 @@ ParameterType = Literal[
     "string", "number", "boolean", "select", "secret-input", "file", "files", "model-selector", "app-selector",
     "checkbox", "any", "object", "array", "dynamic-select", "date", "date-range",
 ]  # fmt: skip
-ModelScope = Literal[
-    "llm", "text-embedding", "rerank", "tts", "speech2text", "moderation", "llm&vision", "tool-call&llm"
-]
+AgentParameterType = Literal[
+    "string", "number", "boolean", "select", "secret-input", "file", "files", "model-selector", "app-selector",
+    "array[tools]", "any",
+]  # fmt: skip
+SCOPED = {  # types of fields that have a scope → the words that it is made of, joined by &
+    "model-selector": {
+        "llm", "text-embedding", "rerank", "tts", "speech2text", "moderation", "vision", "document", "tool-call",
+    },
+    "app-selector": {"all", "chat", "workflow", "completion"},
+    "any": {
+        "string", "number", "object", "array[number]", "array[string]", "array[object]", "array[file]",
+    },
+}  # fmt: skip
 Value = str | int | float | bool
 
 
@@ -281,7 +309,7 @@ class Setting(Strict):
     placeholder: I18n | None = None
     default: Value | None = None
     options: tuple[Choice, ...] = ()
-    scope: ModelScope | None = None
+    scope: str | None = None
     url: str | None = None
 
 
@@ -307,7 +335,7 @@ class ProviderIdentity(Strict):
     """What a tool provider is called, and how it looks."""
 
     author: Short
-    name: Short
+    name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
     label: I18n
     description: I18n
     icon: Path128
@@ -340,6 +368,18 @@ class ToolDescription(Strict):
     llm: Text
 
 
+class Template(Strict):
+    """Whether a text may hold the workflow's variables."""
+
+    enabled: bool
+
+
+class AutoGenerate(Strict):
+    """What Dify writes into a field on demand."""
+
+    type: Literal["prompt_instruction"]
+
+
 class Parameter(Strict):
     """One parameter of a tool; a language model fills in those of the form "llm"."""
 
@@ -350,12 +390,17 @@ class Parameter(Strict):
     type: ParameterType
     form: Literal["schema", "form", "llm"]
     required: bool = False
+    multiple: bool = False
     default: Value | None = None
     min: float | int | None = None
     max: float | int | None = None
+    precision: Annotated[int, Field(ge=0)] | None = None
     options: tuple[Choice, ...] = ()
-    scope: ModelScope | None = None
+    scope: str | None = None
     placeholder: I18n | None = None
+    template: Template | None = None
+    auto_generate: AutoGenerate | None = None
+    input_schema: Mapping[str, Any] | None = None
 
 
 class Tool(Strict):
@@ -364,6 +409,43 @@ class Tool(Strict):
     identity: ToolIdentity
     description: ToolDescription
     parameters: tuple[Parameter, ...] = ()
+    output_schema: Mapping[str, Any] | None = None
+    extra: CodeExtra
+
+
+class AgentProvider(Strict):
+    """provider/*.yaml of a plugin with agent strategies; the SDK reads no class of it, so code is its own choice."""
+
+    identity: ProviderIdentity
+    strategies: Annotated[tuple[Path128, ...], Field(min_length=1)]
+    extra: CodeExtra | None = None
+
+
+class AgentParameter(Strict):
+    """One parameter of an agent strategy: whoever builds the app fills it in."""
+
+    name: Short
+    label: I18n
+    help: I18n | None = None
+    type: AgentParameterType
+    required: bool = False
+    default: Value | None = None
+    min: float | int | None = None
+    max: float | int | None = None
+    precision: Annotated[int, Field(ge=0)] | None = None
+    options: tuple[Choice, ...] = ()
+    scope: str | None = None
+    template: Template | None = None
+    auto_generate: AutoGenerate | None = None
+
+
+class AgentStrategy(Strict):
+    """strategies/*.yaml."""
+
+    identity: ToolIdentity
+    description: I18n
+    parameters: tuple[AgentParameter, ...] = ()
+    features: tuple[Literal["history-messages"], ...] = ()
     output_schema: Mapping[str, Any] | None = None
     extra: CodeExtra
 
@@ -395,6 +477,38 @@ class Unfit(Exception):
         self.findings = findings
 
 
+@dataclass(frozen=True)
+class Place:
+    """A place in a YAML file of a package: what the keys and indexes of `at` lead to, as far as they lead."""
+
+    files: Mapping[str, bytes]
+    path: str
+    at: tuple[str | int, ...] = ()
+
+    def below(self, *steps: str | int) -> Place:
+        """The place that more steps lead to."""
+        return Place(self.files, self.path, (*self.at, *steps))
+
+    def wrong(self, what: str, hint: str = "") -> Finding:
+        """A finding about this place."""
+        return Finding("PLUGIN-DECLARATION", what, where=str(self), hint=hint)
+
+    def __str__(self) -> str:
+        """`file:line`."""
+        try:
+            node = YAML(typ="safe", pure=True).compose(io.BytesIO(self.files.get(self.path, b"")))
+        except YAMLError:
+            return self.path
+        line = 1
+        for step in self.at:
+            found = _below(node, step)
+            if found is None:
+                break
+            key, node = found
+            line = key.start_mark.line + 1
+        return f"{self.path}:{line}"
+
+
 def load(files: Mapping[str, bytes], name: str, model: type[M]) -> M:
     """A YAML file of the package as `model`; raises Unfit with everything that is wrong in it."""
     if name not in files:
@@ -403,9 +517,19 @@ def load(files: Mapping[str, bytes], name: str, model: type[M]) -> M:
         return model.model_validate(_tuples(YAML(typ="safe", pure=True).load(io.BytesIO(files[name]))))
     except YAMLError as exc:
         problem = str(getattr(exc, "problem", "") or "unreadable")
-        raise Unfit([Finding("PLUGIN-DECLARATION", f"{name} is not YAML: {problem}", where=name)]) from exc
+        mark = getattr(exc, "problem_mark", None)
+        at = f"{name}:{mark.line + 1}" if mark else name
+        raise Unfit([Finding("PLUGIN-DECLARATION", f"{name} is not YAML: {problem}", where=at)]) from exc
     except ValidationError as exc:
-        raise Unfit([_finding(name, error) for error in exc.errors()]) from exc
+        raise Unfit([_finding(files, name, error) for error in exc.errors()]) from exc
+
+
+def plain(files: Mapping[str, bytes], name: str) -> object:
+    """What a YAML file holds; None where it is not YAML, which `load` says."""
+    try:
+        return YAML(typ="safe", pure=True).load(io.BytesIO(files[name]))
+    except YAMLError:
+        return None
 
 
 def manifest(files: Mapping[str, bytes]) -> Manifest:
@@ -418,9 +542,19 @@ def manifest(files: Mapping[str, bytes]) -> Manifest:
         ) from exc
 
 
-def _finding(name: str, error: Any) -> Finding:
+def _finding(files: Mapping[str, bytes], name: str, error: Any) -> Finding:
     at = ".".join(map(str, error["loc"]))
-    return Finding("PLUGIN-DECLARATION", f"{name}: {at}: {error['msg']}", where=f"{name}: {at}")
+    hint = "Dify leaves out what it does not know: take the key out" if error["type"] == EXTRA else ""
+    return Place(files, name, error["loc"]).wrong(f"{name}: {at}: {error['msg']}", hint)
+
+
+def _below(node: Any, step: str | int) -> tuple[Any, Any] | None:
+    """The node that says where `step` begins, and the one that it leads to."""
+    if isinstance(node, MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == str(step)), None)
+    if isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
+    return None
 
 
 def _tuples(value: object) -> object:

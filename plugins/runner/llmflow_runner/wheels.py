@@ -18,13 +18,12 @@ from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
+AMD64 = "amd64"
 PYTHON = "3.12"  # what Dify's plugin daemon runs
 OPTIONS = "--no-index --find-links=./wheels/"  # the first line of a package's requirements.txt
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-PLATFORMS = (
-    *(f"manylinux_2_{minor}_x86_64" for minor in range(5, 40)),  # to glibc 2.39, the daemon image's
-    "manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64",
-)  # fmt: skip
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}  # the manifest's names of architectures → Python's
+LEGACY = ("manylinux2014", "manylinux2010", "manylinux1", "linux")
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,17 @@ class Pin:
     digests: frozenset[str]
     line: str
 
-    def is_met_by(self, filename: str, digest: str) -> bool:
-        """Whether a file is a wheel of this pin for our platform."""
+    def is_met_by(self, filename: str, digest: str, arch: str = AMD64) -> bool:
+        """Whether a file is a wheel of this pin for an architecture."""
         try:
             name, version, _, tags = parse_wheel_filename(filename)
         except InvalidWheelFilename:
             return False
         return (
-            name == self.name and version == self.version and digest in self.digests and any(map(fits, tags))
+            name == self.name
+            and version == self.version
+            and digest in self.digests
+            and any(fits(tag, arch) for tag in tags)
         )
 
 
@@ -63,26 +65,43 @@ def pins(text: str) -> tuple[Pin, ...]:
     return tuple(pin for pin in found.values() if pin is not None)
 
 
-def fits(tag: Tag) -> bool:
-    """Whether a wheel's tag runs on CPython 3.12, Linux, x86-64."""
+def platforms(arch: str) -> tuple[str, ...]:
+    """The platform tags that run in the daemon's image, whose glibc is 2.39."""
+    machine = MACHINES[arch]
+    return (
+        *(f"manylinux_2_{minor}_{machine}" for minor in range(5, 40)),
+        *(f"{old}_{machine}" for old in LEGACY),
+    )
+
+
+def fits(tag: Tag, arch: str = AMD64) -> bool:
+    """Whether a wheel's tag runs on CPython 3.12, Linux and an architecture."""
     minor = tag.interpreter[3:]
     stable = tag.abi == "abi3" and tag.interpreter.startswith("cp3") and minor.isdigit() and int(minor) <= 12
     python = stable or (tag.interpreter, tag.abi) in {
         ("cp312", "cp312"), ("cp312", "none"), ("py3", "none"), ("py312", "none"),
     }  # fmt: skip
-    return python and tag.platform in ("any", *PLATFORMS)
+    return python and tag.platform in ("any", *platforms(arch))
 
 
-def gather(wanted: Sequence[Pin], cache: Path, report: Reporter) -> list[Path]:
+def runs(filename: str, arch: str = AMD64) -> bool:
+    """Whether a wheel, by its name, runs in the daemon's image on an architecture."""
+    try:
+        return any(fits(tag, arch) for tag in parse_wheel_filename(filename)[3])
+    except InvalidWheelFilename:
+        return False
+
+
+def gather(wanted: Sequence[Pin], cache: Path, report: Reporter, arch: str = AMD64) -> list[Path]:
     """The wheel of each pin, from `cache` or fetched into it; raises BundleError (PLUGIN-WHEEL-MISSING)."""
     cache.mkdir(parents=True, exist_ok=True)
-    have = _matched(wanted, cache)
+    have = _matched(wanted, cache, arch)
     missing = [pin for pin in wanted if pin not in have]
     if missing:
-        with task(report, "Fetching wheels", len(missing)) as progress:
-            _fetch(missing, cache)
+        with task(report, f"Fetching wheels for {arch}", len(missing)) as progress:
+            _fetch(missing, cache, arch)
             progress.advance(len(missing))
-        have = _matched(wanted, cache)
+        have = _matched(wanted, cache, arch)
     if lost := [pin for pin in wanted if pin not in have]:
         raise _missing(lost)
     return sorted(have.values())
@@ -105,7 +124,7 @@ def _pin(line: str) -> Pin | None:
     return Pin(canonicalize_name(requirement.name), Version(specifiers[0].version), digests, line)
 
 
-def _matched(wanted: Iterable[Pin], cache: Path) -> dict[Pin, Path]:
+def _matched(wanted: Iterable[Pin], cache: Path, arch: str) -> dict[Pin, Path]:
     """Which pins have their wheel in the cache; a file altered since it was fetched does not count."""
     by_name: dict[str, list[Path]] = {}
     for path in sorted(cache.glob("*.whl")):
@@ -114,11 +133,11 @@ def _matched(wanted: Iterable[Pin], cache: Path) -> dict[Pin, Path]:
         pin: path
         for pin in wanted
         for path in by_name.get(pin.name, ())
-        if pin.is_met_by(path.name, sha256(path))
+        if pin.is_met_by(path.name, sha256(path), arch)
     }
 
 
-def _fetch(missing: Sequence[Pin], cache: Path) -> None:
+def _fetch(missing: Sequence[Pin], cache: Path, arch: str) -> None:
     """Let pip fetch wheels for the daemon's platform, with this machine's index settings and our hashes."""
     with tempfile.TemporaryDirectory(dir=cache, prefix=".fetch-") as scratch:
         folder = Path(scratch)
@@ -127,7 +146,7 @@ def _fetch(missing: Sequence[Pin], cache: Path) -> None:
             sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
             "--only-binary=:all:", "--python-version", PYTHON, "--implementation", "cp",
             "--abi", "cp312", "--abi", "abi3", "--abi", "none",
-            *(word for platform in PLATFORMS for word in ("--platform", platform)),
+            *(word for platform in platforms(arch) for word in ("--platform", platform)),
             "--dest", scratch, "-r", str(folder / "requirements.txt"),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from llmflow_bundle.errors import Finding
 from llmflow_runner import archive, check, sign
 from ruamel.yaml import YAML
 
 CASES = Path(__file__).parents[2] / "cases" / "plugins" / "findings.yaml"
-KEYS = {"name", "file", "replace", "by", "remove", "add", "id", "says"}
+KEYS = {"name", "of", "file", "replace", "by", "remove", "add", "content", "id", "says", "at"}
+Small = Callable[[str], dict[str, bytes]]
 
 
 def cases() -> list[dict[str, str]]:
@@ -18,20 +21,22 @@ def cases() -> list[dict[str, str]]:
     return rows
 
 
-def findings(files: dict[str, bytes], key: rsa.RSAPrivateKey) -> list[tuple[str, str]]:
-    package = sign.signed(files, key, 1)
-    return [(finding.id, finding.what) for finding in check.findings(package, key.public_key())]
+def findings(files: dict[str, bytes], key: rsa.RSAPrivateKey) -> list[Finding]:
+    return [*check.findings(sign.signed(files, key, 1), key.public_key())]
 
 
-def test_a_good_package_has_none(files: dict[str, bytes], key: rsa.RSAPrivateKey) -> None:
-    assert findings(files, key) == []
+@pytest.mark.parametrize("kind", ["model", "agent", "tools"])
+def test_a_good_package_has_none(kind: str, small_package: Small, key: rsa.RSAPrivateKey) -> None:
+    assert findings(small_package(kind), key) == []
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case["name"])
-def test_finding(case: dict[str, str], files: dict[str, bytes], key: rsa.RSAPrivateKey) -> None:
+def test_finding(case: dict[str, str], small_package: Small, key: rsa.RSAPrivateKey) -> None:
     assert set(case) <= KEYS
-    found = findings(_broken(case, files), key)
-    assert [id_ for id_, what in found if case["says"] in what] == [case["id"]], found
+    found = findings(_broken(case, small_package(case.get("of", "model"))), key)
+    hits = [finding for finding in found if case["says"] in finding.what]
+    assert [finding.id for finding in hits] == [case["id"]], found
+    assert case.get("at", "") in hits[0].where, hits
 
 
 def test_all_findings_come_together(files: dict[str, bytes], key: rsa.RSAPrivateKey) -> None:
@@ -45,7 +50,7 @@ def test_all_findings_come_together(files: dict[str, bytes], key: rsa.RSAPrivate
     several = [case for case in cases() if case["name"] in names]
     for case in several:
         files = _broken(case, files)
-    said = " ".join(what for _, what in findings(files, key))
+    said = " ".join(finding.what for finding in findings(files, key))
     assert len(several) == len(names)
     assert all(case["says"] in said for case in several)
 
@@ -65,7 +70,7 @@ def _broken(case: dict[str, str], files: dict[str, bytes]) -> dict[str, bytes]:
     if "remove" in case:
         del files[case["remove"]]
     if "add" in case:
-        files[case["add"]] = b"x = 1\n"
+        files[case["add"]] = case.get("content", "x = 1\n").encode()
     if "replace" in case:
         assert case["replace"].encode() in files[case["file"]]
         files[case["file"]] = files[case["file"]].replace(case["replace"].encode(), case["by"].encode(), 1)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from llmflow_bundle.errors import BundleError, LlmflowError, PreflightFailed
-from llmflow_runner import archive, call, environment, sign
+from llmflow_bundle.report import Recording
+from llmflow_runner import archive, call, declaration, environment, measure, sign
 from llmflow_runner.cli import app
+from llmflow_runner.measure import Cost
+from llmflow_runner.verdict import Verdict
 from typer.testing import CliRunner
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -52,6 +56,38 @@ def test_checking_an_unfit_package(package: Path, home: Path) -> None:
     assert [finding.id for finding in error.findings] == ["PLUGIN-SIGNATURE"]
 
 
+def test_checking_says_what_a_package_holds(package: Path, key: rsa.RSAPrivateKey, home: Path) -> None:
+    trusted = home / "key.pem"
+    trusted.write_bytes(
+        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
+    )
+    result = CliRunner().invoke(app, ["check", str(package), "--key", str(trusted), "--no-run"])
+    assert result.exit_code == 0
+    assert "licence   MIT: thing 1.0" in result.stdout
+    assert "wheels    1" in result.stdout
+    said = Verdict.of(package, key.public_key(), Recording(), run=False).data()
+    assert (said["wheels"][0]["licence"], said["cost"], said["findings"]) == ("MIT", None, [])
+
+
+def test_checking_starts_a_package(package: Path, key: rsa.RSAPrivateKey, home: Path) -> None:
+    """The wheel of this one is none, which only shows where it is installed."""
+    verdict = Verdict.of(package, key.public_key(), Recording(), run=True)
+    assert [finding.id for finding in verdict.findings] == ["PLUGIN-INSTALL-FAILED"]
+    assert verdict.cost is None
+
+
+@pytest.mark.parametrize(
+    ("cost", "ids"),
+    [
+        (Cost(99.0, 1.0, 1.0, 1.0, 1 << 20), []),
+        (Cost(1.0, 1.0, 1.0, 1.0, (1 << 20) + 1), ["PLUGIN-MEMORY"]),
+        (Cost(21.0, 21.0, 1.0, 1.0, 1), ["PLUGIN-SLOW"]),
+    ],
+)
+def test_what_costs_too_much(cost: Cost, ids: list[str], files: dict[str, bytes]) -> None:
+    assert [finding.id for finding in measure.findings(cost, declaration.manifest(files))] == ids
+
+
 def test_calling_a_package_of_a_stranger(package: Path, home: Path) -> None:
     sign.signing_key(home / "config")
     error = run("call", str(package), "안녕", "--endpoint", "http://127.0.0.1:1", "--model", "m")
@@ -77,6 +113,30 @@ def test_calling_with_texts_that_the_kind_does_not_take(package: Path, words: li
     result = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}).invoke(app, arguments)
     assert result.exit_code == 2
     assert says in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["look"], "one of the actions"),
+        (["invoke_tool", "{}", "{}"], "one request"),
+        (["invoke_tool", "{"], "read as JSON"),
+        (["invoke_tool", "[]"], "a JSON object"),
+        (["invoke_tool", "@/nowhere.json"], "read as JSON"),
+    ],
+)
+def test_actions_that_can_not_be_asked_for(package: Path, words: list[str], says: str) -> None:
+    runner = CliRunner(env={"COLUMNS": "400", "NO_COLOR": "1", "TERM": "dumb"})
+    result = runner.invoke(app, ["call", str(package), *words])
+    assert result.exit_code == 2
+    assert says in result.output
+
+
+def test_calling_with_a_script_that_is_none(package: Path, home: Path) -> None:
+    path = home / "answers.yaml"
+    path.write_text("to: llm", encoding="utf-8")
+    error = run("call", str(package), "invoke_llm", "--dify", str(path))
+    assert (error.id, error.exit_code) == ("PLUGIN-SCRIPT", 2)
 
 
 def test_a_request_is_what_the_daemon_sends() -> None:

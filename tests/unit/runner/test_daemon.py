@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from llmflow_bundle.errors import VerifyFailed
@@ -64,9 +67,40 @@ for line in sys.stdin:
 """
 
 
+ASKING = """\
+for line in sys.stdin:
+    message = json.loads(line)
+    session, data = message["session_id"], message["data"]
+    if message["event"] == "request":
+        for id_ in data["ask"]:
+            answer(session, "invoke", {"type": "llm", "backwards_request_id": id_, "request": {"of": id_}})
+        left = len(data["ask"])
+        continue
+    said = {"event": data["event"], "said": data["data"] or data["message"]}
+    answer(session, "stream", {"of": data["backwards_request_id"], **said})
+    left -= data["event"] != "response"
+    if not left:
+        answer(session, "end", {})
+"""
+
+
 def plugin(folder: Path, source: str, start_timeout: float = 20.0) -> Plugin:
     (folder / "main.py").write_text(source, encoding="utf-8")
     return Plugin(Installed(folder, Path(sys.executable)), start_timeout)
+
+
+@pytest.mark.parametrize(("letters", "fits"), [(1_700_000, True), (1_800_000, False)])
+def test_a_line_that_the_daemon_would_not_take(letters: int, fits: bool, folder: Path) -> None:
+    """A Korean letter has three bytes; the daemon takes five MiB."""
+    tell = ECHO.replace('data["text"]', '"가" * data["letters"]')
+    with plugin(folder, READY + tell) as running:
+        if fits:
+            (answer,) = running.ask({"letters": letters})
+            assert len(answer["text"]) == letters
+            return
+        with pytest.raises(VerifyFailed, match="it ended") as error:
+            list(running.ask({"letters": letters}))
+    assert "more than 5 MiB" in error.value.where
 
 
 def test_a_session(folder: Path) -> None:
@@ -153,3 +187,43 @@ def test_the_end_of_the_process_is_told_to_every_session(folder: Path) -> None:
         os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOWAIT)
         with pytest.raises(VerifyFailed, match="it ended"):
             list(running.ask({"text": "too late"}))
+
+
+def test_questions_to_dify_are_answered_side_by_side(folder: Path) -> None:
+    together = threading.Barrier(3, timeout=10)
+
+    def dify(asked: dict[str, Any]) -> Iterator[dict[str, str]]:
+        together.wait()  # which no one passes alone
+        yield {"text": asked["request"]["of"]}
+
+    with plugin(folder, READY + ASKING) as running:
+        said = list(running.ask({"ask": ["a", "b", "c"]}, timeout=15, dify=dify))
+    assert sorted(one["of"] for one in said if one["said"] == {"text": one["of"]}) == ["a", "b", "c"]
+    assert sum(one["event"] == "end" for one in said) == 3
+
+
+def test_dify_s_refusal_reaches_the_plugin(folder: Path) -> None:
+    def dify(_: dict[str, Any]) -> Iterator[dict[str, str]]:
+        yield {"text": "half"}
+        raise LookupError("과부하")
+
+    with plugin(folder, READY + ASKING) as running:
+        said = list(running.ask({"ask": ["a"]}, dify=dify))
+        unanswered = list(running.ask({"ask": ["a"]}))
+        model = list(running.ask({"type": "model", "ask": ["a"]}, dify=dify))
+    assert [(one["event"], one["said"]) for one in said] == [
+        ("response", {"text": "half"}),
+        ("error", "과부하"),
+    ]
+    assert [one["said"] for one in unanswered] == ["nothing stands in for Dify here"]
+    assert "can not invoke dify from model" in model[0]["said"]
+
+
+def test_a_plugin_waits_for_dify_as_long_as_dify_talks(folder: Path) -> None:
+    def dify(_: dict[str, Any]) -> Iterator[dict[str, str]]:
+        for _part in range(5):
+            threading.Event().wait(0.2)  # together longer than the plugin's longest silence
+            yield {"text": "slow"}
+
+    with plugin(folder, READY + ASKING) as running:
+        assert len(list(running.ask({"ask": ["a"]}, timeout=0.6, dify=dify))) == 6
