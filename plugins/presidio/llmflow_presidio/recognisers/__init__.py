@@ -1,0 +1,1 @@
+"""What is looked for, one family a module, and all of it together."""
