@@ -46,6 +46,7 @@ OFFLINE = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
     "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "CUDA_VISIBLE_DEVICES": "",
@@ -53,7 +54,7 @@ OFFLINE = {
 
 
 GENERATING = (  # the options of a server that generates text
-    "--max-model-len", str(SIZE), "--dtype", "bfloat16", "--enforce-eager",
+    "--dtype", "bfloat16", "--enforce-eager",
     "--enable-auto-tool-choice", "--tool-call-parser", "hermes",
     "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}',
 )  # fmt: skip
@@ -73,16 +74,19 @@ class Served:
 
 
 @contextmanager
-def real_vllm(at_once: int = 8, endless: bool = False, telling: bool = False) -> Iterator[Served]:
+def real_vllm(
+    at_once: int = 8, endless: bool = False, telling: bool = False, size: int = SIZE
+) -> Iterator[Served]:
     """Serve on a free loopback port until the block ends; raises Missing where that cannot be.
 
     It works on `at_once` requests at any time; `endless` answers go on to the request's `max_tokens`; `telling`
-    servers measure each request, take priorities and have the LoRA adapter ADAPTER.
+    servers measure each request, take priorities and have the LoRA adapter ADAPTER. A context of more than SIZE tokens
+    is for answers that a request forces word by word: nothing was taught so far into a text.
     """
     python, model = prepared()
     with tempfile.TemporaryDirectory(prefix="llmflow-vllm-") as scratch:
         model = _endless(model, Path(scratch) / MODEL) if endless else model
-        options = [*GENERATING, "--max-num-seqs", str(at_once)]
+        options = [*GENERATING, "--max-model-len", str(size), "--max-num-seqs", str(at_once)]
         if telling:
             options += _telling(python, model, Path(scratch) / ADAPTER)
         with _running(python, model, MODEL, options, Path(scratch)) as served:
