@@ -7,23 +7,24 @@ SHELL := /bin/bash
 PYTHON  ?= python3.12
 VENV    := .venv
 BIN     := $(VENV)/bin
-READY   := $(VENV)/.ready-$(firstword $(shell cat requirements/bootstrap.txt requirements/dev.txt pyproject.toml | sha256sum))
+READY   := $(VENV)/.ready-$(firstword $(shell cat requirements/bootstrap.txt requirements/dev.txt requirements/overrides.txt pyproject.toml | sha256sum))
 BUNDLE  ?= build/lab
 NODES   ?= 1
 PYTEST  := $(BIN)/python -m pytest
 WORKERS ?= 2
+PLUGINS := vllm embeddings graphrag unstructured presidio langgraph
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 setup: $(READY) ## make the Python environment in .venv (half a minute; seconds when cached)
 
-$(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+$(READY): requirements/bootstrap.txt requirements/dev.txt requirements/overrides.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "error: LLMFlow is developed on Python 3.12, and there is no $(PYTHON) on PATH: install it, or name it with PYTHON=…" >&2; exit 4; }
 	echo "Setting up $(VENV) (half a minute; seconds when cached)" >&2
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	$(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --require-hashes --overrides requirements/overrides.txt -r requirements/dev.txt
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -43,13 +44,13 @@ check: $(READY) ## format, lint and types
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy plugins/embeddings
-	$(BIN)/mypy plugins/graphrag
+	for plugin in $(filter-out vllm,$(PLUGINS)); do $(BIN)/mypy plugins/$$plugin; done
+	$(BIN)/mypy --python-version 3.11 plugins/unstructured/llmflow_unstructured   # its organ's Python is Debian 12's
 
 test: check test-unit test-contract test-integration test-e2e ## every tier (first time 45 minutes, then 30)
 
 test-unit: $(READY) ## seconds: no sockets but loopback, no root
-	@$(PYTEST) tests/unit plugins/vllm/tests plugins/embeddings/tests plugins/graphrag/tests
+	@$(PYTEST) tests/unit $(PLUGINS:%=plugins/%/tests)
 
 test-contract: $(READY) ## two sides that must agree: locks, playbooks, charts, packages
 	@$(PYTEST) tests/contract
@@ -64,7 +65,7 @@ record: $(READY) ## record the demo as docs/images/demo.svg
 	@$(BIN)/python docs/record.py docs/images/demo.svg -- make demo
 
 forms: $(READY) ## draw the plugins' forms for their READMEs
-	@$(BIN)/python docs/form.py plugins/vllm plugins/embeddings plugins/graphrag
+	@$(BIN)/python docs/form.py $(PLUGINS:%=plugins/%)
 
 bench: $(READY) ## measure ratios side by side, write docs/reference/benchmarks.md
 	@$(BIN)/python tests/bench
@@ -74,10 +75,10 @@ lock: $(READY) ## resolve the intent again: requirements and the bundle's lock (
 	uv=../$(BIN)/uv
 	compile() { $$uv pip compile --quiet --generate-hashes --no-emit-find-links --no-emit-index-url --custom-compile-command "make lock" "$$@"; }
 	compile --universal --python-version 3.11 runtime.in -o runtime.txt
-	compile --python-version 3.12 -c runtime.txt dev.in -o dev.txt
+	compile --python-version 3.12 -c runtime.txt --overrides overrides.txt dev.in -o dev.txt
 	compile --python-version 3.12 -c dev.txt bootstrap.in -o bootstrap.txt
 	compile --python-version 3.12 milvus.in -o milvus.txt
-	for plugin in vllm embeddings graphrag; do
+	for plugin in $(PLUGINS); do
 		compile --python-version 3.12 --python-platform x86_64-manylinux_2_28 ../plugins/$$plugin/requirements.in -o ../plugins/$$plugin/requirements.txt
 	done
 	cd .. && $(BIN)/llmflow bundle lock lab

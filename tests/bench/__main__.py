@@ -27,6 +27,9 @@ SUITES = {
     "memory": ["bench.bench_memory"],
     "embeddings": ["bench.bench_embeddings"],
     "graphrag": ["bench.bench_graphrag"],
+    "documents": ["bench.bench_unstructured"],
+    "moderation": ["bench.bench_presidio"],
+    "agent": ["bench.bench_langgraph"],
 }
 
 

@@ -75,6 +75,11 @@ def template(organ: str, name: str, **site: Any) -> str:
     return filled(SITE, organ, name, given, **site)
 
 
+def mounted(organ: str) -> list[str]:
+    """Names of the models that are images of their own; one that reads is in its engine's."""
+    return [model.name for model in ENGINES[organ].models if model.ability != "read"]
+
+
 def test_every_engine_has_the_chart(organ: str) -> None:
     assert organ_of(organ).chart == "charts/engine"
 
@@ -90,7 +95,7 @@ def test_the_pod_meets_the_restricted_pod_security_standard(chart: Rendered) -> 
         "capabilities": {"drop": ["ALL"]},
     }
     kinds = {key for volume in chart.volumes.values() for key in volume if key != "name"}
-    assert kinds == {"image", "secret", "emptyDir"}
+    assert kinds <= {"image", "secret", "emptyDir"}
 
 
 def test_the_pod_has_no_token_and_no_key_on_its_command_line(chart: Rendered, organ: str) -> None:
@@ -100,10 +105,12 @@ def test_the_pod_has_no_token_and_no_key_on_its_command_line(chart: Rendered, or
     assert not [argument for argument in chart.container["args"] if "api-key" in argument]
 
 
-def test_every_probe_asks_for_health_over_tls(chart: Rendered) -> None:
+def test_every_probe_asks_for_health_over_tls(chart: Rendered, organ: str) -> None:
+    asked = {"path": ENGINES[organ].health, "port": "https", "scheme": "HTTPS"}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert chart.container[probe]["httpGet"] == {"path": "/health", "port": "https", "scheme": "HTTPS"}
-    assert (chart.argument("ssl-certfile"), chart.argument("ssl-keyfile")) == ("/tls/tls.crt", "/tls/tls.key")
+        assert chart.container[probe]["httpGet"] == asked
+    files = [argument.partition("=")[2] for argument in chart.container["args"] if "=/tls/" in str(argument)]
+    assert files == ["/tls/tls.crt", "/tls/tls.key"]
 
 
 def test_services_of_the_namespace_do_not_become_settings(chart: Rendered) -> None:
@@ -141,7 +148,7 @@ def test_no_two_releases_take_each_others_pods(the_helm: Path) -> None:
 
 
 def test_models_are_read_only_image_volumes_by_digest(chart: Rendered, organ: str) -> None:
-    names = [model.name.lower() for model in ENGINES[organ].models]
+    names = [name.lower() for name in mounted(organ)]
     mounts = {mount["name"]: mount for mount in chart.container["volumeMounts"]}
     for number, name in enumerate(names):
         assert chart.volumes[f"model-{number}"]["image"]["reference"] == (
@@ -157,11 +164,11 @@ def test_models_are_read_only_image_volumes_by_digest(chart: Rendered, organ: st
 
 
 def test_models_have_the_names_that_the_installer_asks_for(chart: Rendered, organ: str) -> None:
-    names = [model.name for model in ENGINES[organ].models]
+    names = mounted(organ)
     if "INFINITY_SERVED_MODEL_NAME" in chart.env:
         assert chart.env["INFINITY_SERVED_MODEL_NAME"]["value"] == ";".join(names)
         assert chart.env["INFINITY_MODEL_ID"]["value"] == ";".join(f"/models/{n}" for n in range(len(names)))
-    else:
+    elif names:
         assert chart.container["args"][0] == "/models/0"
         assert [chart.argument("served-model-name")] == names
 

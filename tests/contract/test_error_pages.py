@@ -12,6 +12,8 @@ SOURCES = (
     "plugins/runner",
     "plugins/kit",
     "plugins/graphrag/llmflow_graphrag",
+    "plugins/unstructured/llmflow_unstructured",
+    "plugins/presidio/llmflow_presidio",
 )
 PAGES = ROOT / "docs/reference/errors"
 ID = re.compile(r"^[A-Z]+(-[A-Z0-9]+)+$")
@@ -27,6 +29,8 @@ FAMILIES = (
     "PLUGIN",
     "REHEARSE",
     "GRAPHRAG",
+    "PARSE",
+    "PRESIDIO",
 )
 
 

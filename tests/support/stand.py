@@ -16,7 +16,7 @@ from llmflow_installer.inventory import Host
 from llmflow_installer.site import Site
 from llmflow_installer.stores import STORES
 from llmflow_installer.supplies import OrganSupply, Supplies
-from llmflow_installer.verify import ALIKE, RIGHT, Ways
+from llmflow_installer.verify import ALIKE, RIGHT, SCANNED, Ways
 from llmflow_installer.work import InstallOrder
 from llmflow_installer.world import FakeAnsible, World
 
@@ -83,10 +83,14 @@ def sound_facts(name: str) -> dict[str, Any]:
 def working_platform(request: httpx.Request) -> httpx.Response:
     """A platform in which everything works: a registry, and engines that each do what any of them does."""
     match request.url.path:
-        case "/v2/" | "/health":
+        case "/v2/" | "/health" | "/healthcheck":
             return httpx.Response(200)
         case "/v1/models" if "Authorization" not in request.headers:
             return httpx.Response(401)
+        case "/general/v0/general" if "unstructured-api-key" not in request.headers:
+            return httpx.Response(401)
+        case "/general/v0/general":
+            return httpx.Response(200, json=[{"type": "NarrativeText", "text": SCANNED}])
         case "/v1/models":
             return httpx.Response(200, json={"data": [{"id": "scripted-qwen"}]})
         case "/v1/chat/completions":

@@ -32,6 +32,8 @@ SUB_APPS = {
     "rehearse": "llmflow_installer.rehearse",
     "demo": "llmflow_installer.demo",
     "graphrag": "llmflow_graphrag.cli",
+    "parse": "llmflow_unstructured.cli",
+    "presidio": "llmflow_presidio.cli",
 }
 
 app = typer.Typer(

@@ -1,7 +1,8 @@
 """`llmflow demo`: the main job on this one machine, from a bundle to an answered question.
 
 It does what an operator would, by the same commands: rehearse, install, ask, embed and rank through the packed
-plugins, take twenty documents into the stores and ask about them, read the egress ledger, write evidence. The hosts
+plugins, parse twenty documents, take them into the stores and ask an agent about them, read the egress ledger, write
+evidence. The hosts
 stay up afterwards to be looked at; `llmflow rehearse down` ends them.
 """
 
@@ -10,37 +11,31 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from cryptography.hazmat.primitives.asymmetric import rsa
 from llmflow_bundle import layout
 from llmflow_bundle.console import reporter
-from llmflow_bundle.dirs import cache_dir, state_dir
-from llmflow_bundle.errors import BundleError, VerifyFailed
+from llmflow_bundle.dirs import state_dir
+from llmflow_bundle.errors import VerifyFailed
 from llmflow_bundle.report import Noted, Reporter
-from llmflow_runner import call, dify, environment, sign
-from llmflow_runner.daemon import Plugin
+from llmflow_runner import call
 
-from llmflow_installer import rehearse
-from llmflow_installer.certificates import site_pki
+from llmflow_installer import documents, rehearse
+from llmflow_installer.desk import Desk
 from llmflow_installer.engines import ENGINES
 from llmflow_installer.install import install, verify_site
-from llmflow_installer.secrets import site_secrets
 from llmflow_installer.site import Site, load_site
-from llmflow_installer.state import SiteState
 from llmflow_installer.stores import STORES
 from llmflow_installer.verify import PASSAGES, QUERY, SENTENCES, closest, cosine
 from llmflow_installer.work import Installed, InstallOrder
 from llmflow_installer.world import now, real_world
 
 QUESTION = "폐쇄망에서 외부 통신 없이 동작하나요?"
-Shown = Callable[[Mapping[str, Any]], None]
-HANDBOOK = Path(__file__).parent / "handbook"
 SITES = {1: "single-node", 3: "three-node"}
 
 
@@ -78,9 +73,9 @@ def demo(bundle: Path, nodes: int, question: str, clock: Clock, report: Reporter
                 _embed(desk, engine.organ)
             if engine.does("rerank"):
                 _rerank(desk, engine.organ)
-    if {"infinity", *STORES} <= set(site.organs):
-        with clock.step("graph"):
-            _read_and_ask(desk)
+    if {"vllm", "infinity", "unstructured", *STORES} <= set(site.organs):
+        with clock.step("documents"):
+            documents.show(desk, _say)
     with clock.step("evidence"), real_world() as world:
         evidence = state_dir() / "evidence" / f"{site.name}-{now():%Y%m%dT%H%M%SZ}"
         verify_site(order, world, report, evidence)
@@ -91,77 +86,6 @@ def demo(bundle: Path, nodes: int, question: str, clock: Clock, report: Reporter
 def _take_times(clock: Clock, installed: Installed) -> None:
     for result in installed.results:
         clock.seconds[result.stage] = result.seconds
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What asking through the packed plugins takes: the installed site and the bundle with the packages."""
-
-    site: Site
-    bundle: Path
-    report: Reporter
-
-    def ask(self, organ: str, asked: Callable[[Mapping[str, str]], call.Request], show: Shown) -> call.Timing:
-        """Ask an organ through its plugin, as Dify would; `asked` makes the request of the filled form."""
-        package = self._package(ENGINES[organ].plugin)
-        return call.ask(
-            package, asked(self.form(organ)), self._trusted(), cache_dir(), self.report, on_chunk=show
-        )
-
-    @contextmanager
-    def running(self, plugin: str) -> Iterator[Plugin]:
-        """A packed plugin, its signature checked, installed and running as Dify would run it."""
-        package = call.trusted(self._package(plugin), self._trusted())
-        with (
-            environment.installed(package, cache_dir(), False, self.report) as place,
-            Plugin(place) as process,
-        ):
-            yield process
-
-    def stores(self) -> dict[str, str]:
-        """The form of the plugin that keeps documents in the site's stores."""
-        secrets = site_secrets(self._state())
-        graph, vectors = STORES["neo4j"], STORES["milvus"]
-        return {
-            "neo4j_address": f"bolt://{self._reached(graph.organ)}",
-            "neo4j_user": graph.user,
-            "neo4j_password": secrets[graph.secret],
-            "milvus_address": f"https://{self._reached(vectors.organ)}",
-            "milvus_token": f"{vectors.user}:{secrets[vectors.secret]}",
-            "ca_certificate": self._authority(),
-            "tenant": "demo",
-        }
-
-    def _package(self, plugin: str) -> Path:
-        folder = self.bundle / layout.PLUGINS
-        package = next(iter(sorted(folder.glob(f"llmflow-{plugin}-*.difypkg"))), None)
-        if package is None:
-            raise BundleError(
-                "BUNDLE-NO-PLUGIN", f"the bundle holds no plugin {plugin}", where=str(folder),
-                hint=f"name {plugin} under the profile's plugins in bundle.yaml and build again",
-            )  # fmt: skip
-        return package
-
-    def form(self, organ: str) -> dict[str, str]:
-        """The form of the plugin that asks this organ."""
-        return {
-            "endpoint_url": f"https://{self._reached(organ)}/v1",
-            "api_key": site_secrets(self._state())[ENGINES[organ].secret],
-            "ca_certificate": self._authority(),
-        }
-
-    def _trusted(self) -> rsa.RSAPublicKey:
-        return sign.public_key(self.bundle / layout.PLUGINS / sign.PUBLIC)
-
-    def _state(self) -> SiteState:
-        return SiteState.of(state_dir(), self.site.name)
-
-    def _reached(self, organ: str) -> str:
-        """Address and port of an organ, from outside the cluster."""
-        return f"{self.site.first_control_plane.address}:{self.site.organs[organ].node_port}"
-
-    def _authority(self) -> str:
-        return site_pki(self.site, self._state(), now()).ca.certificate.read_text(encoding="utf-8")
 
 
 def _answer(desk: Desk, question: str) -> None:
@@ -200,49 +124,6 @@ def _rerank(desk: Desk, organ: str) -> None:
     for one in sorted(results[0]["docs"], key=lambda one: float(one["score"]), reverse=True):
         _say(f"{one['score']:.2f}  {one['text']}")
     desk.report(Noted(f"  (ranked by {ENGINES[organ].title}, {timing.total * 1000:.0f} ms)\n"))
-
-
-def _read_and_ask(desk: Desk) -> None:
-    """Take the handbook's documents into the stores, and ask what two of them know together."""
-    engine = ENGINES["infinity"]
-    chosen = {
-        "provider": f"llmflow/{engine.plugin}/{engine.plugin}",
-        "model": engine.model("embed"),
-        "model_type": "text-embedding",
-    }
-    with desk.running("graphrag") as graphrag, desk.running(engine.plugin) as embeddings:
-        models, stores = dify.Models(embeddings, engine.plugin, desk.form(engine.organ)), desk.stores()
-
-        def use(tool: str, **parameters: Any) -> dict[str, Any]:
-            form = {"workspace": "handbook", "embedder": chosen, **parameters}
-            return dify.tool(graphrag, ("graphrag", tool), stores, form, models)
-
-        documents = sorted(path for path in HANDBOOK.iterdir() if path.suffix in (".md", ".txt"))
-        begun = time.monotonic()
-        for path in documents:
-            (done,) = use("ingest", text=path.read_text(encoding="utf-8"), document_id=path.name)["documents"]
-            if done["state"] == "failed":
-                raise VerifyFailed("VERIFY-GRAPH", f"{path.name} was not taken in: {done['why']}")
-        took = time.monotonic() - begun
-        desk.report(Noted(f"\n  {len(documents)} documents in Neo4j and Milvus ({took:.1f} s)\n"))
-        asked = json.loads((HANDBOOK / "questions.json").read_text(encoding="utf-8"))[0]
-        answer = use("query", query=asked["question"], limit=6)
-    desk.report(Noted(f"  {asked['question']}"))
-    for passage in answer["passages"]:
-        place = " > ".join((passage["title"], *passage["heading"][1:]))
-        _say(f"[{passage['number']}] {place} ({passage['document']}, {passage['start']}–{passage['end']})")
-        _say(f"    {' '.join(passage['text'].split())[:160]}")
-        for path in passage["paths"][:1]:
-            _say("    ← " + "; ".join(f"{s['subject']} — {s['relation']} → {s['object']}" for s in path))
-    found = {passage["document"] for passage in answer["passages"]}
-    desk.report(
-        Noted(
-            f"  ({answer['milliseconds']['total']:.0f} ms, {answer['llm_calls']} calls of a language model)\n"
-        )
-    )
-    if not set(asked["documents"]) <= found:
-        missing = ", ".join(sorted(set(asked["documents"]) - found))
-        raise VerifyFailed("VERIFY-GRAPH", f"the answer lacks a passage of {missing}")
 
 
 def _say(line: str) -> None:

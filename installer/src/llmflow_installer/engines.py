@@ -1,11 +1,14 @@
-"""The organs that serve models over HTTPS with a key, as data: what the installer needs to know to ask them."""
+"""The organs that serve models over HTTPS with a key, as data: what the installer needs to know to ask them.
+
+Most speak OpenAI's API; Unstructured, whose models read documents, its own.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-Ability = Literal["answer", "embed", "rerank"]
+Ability = Literal["answer", "embed", "rerank", "read"]
 
 
 @dataclass(frozen=True)
@@ -19,12 +22,20 @@ class Model:
 
 @dataclass(frozen=True)
 class Engine:
-    """An organ that serves models: its name, what people call it, its models, the plugin that knows it."""
+    """An organ that serves models: its name, what people call it, its models, the plugin that knows it.
+
+    `base` is where its API begins, `health` a path that everybody may ask, `guarded` one that wants the key,
+    asked by `method`.
+    """
 
     organ: str
     title: str
     models: tuple[Model, ...]
     plugin: str
+    base: str = "/v1"
+    health: str = "/health"
+    guarded: str = "/v1/models"
+    method: str = "GET"
 
     @property
     def secret(self) -> str:
@@ -43,6 +54,7 @@ class Engine:
 WRITER = Model("scripted-qwen", "answer")
 EMBEDDER = Model("all-MiniLM-L6-v2", "embed", dimensions=384)
 RERANKER = Model("scripted-reranker", "rerank")
+READER = Model("tesseract", "read")
 
 ENGINES = {
     engine.organ: engine
@@ -51,5 +63,9 @@ ENGINES = {
         Engine("vllm-embedding", "vLLM for embeddings", (EMBEDDER,), "vllm"),
         Engine("vllm-rerank", "vLLM for reranking", (RERANKER,), "vllm"),
         Engine("infinity", "Infinity", (EMBEDDER, RERANKER), "embeddings"),
+        Engine(
+            "unstructured", "Unstructured", (READER,), "unstructured",
+            base="", health="/healthcheck", guarded="/general/v0/general", method="POST",
+        ),
     )
-}
+}  # fmt: skip

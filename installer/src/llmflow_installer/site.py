@@ -220,6 +220,12 @@ class _InfinityYaml(_ServedYaml):
     memory: Quantity = "2Gi"
 
 
+class _UnstructuredYaml(_ServedYaml):
+    node_port: NodePort = 30804
+    cpu: Cores = "250m"
+    memory: Quantity = "2Gi"
+
+
 class _StoredYaml(Strict):
     node_port: NodePort
     cpu: Cores = "250m"
@@ -244,6 +250,7 @@ class _OrgansYaml(Strict):
     vllm_embedding: Annotated[_VllmEmbeddingYaml | None, Field(alias="vllm-embedding")] = None
     vllm_rerank: Annotated[_VllmRerankYaml | None, Field(alias="vllm-rerank")] = None
     infinity: _InfinityYaml | None = None
+    unstructured: _UnstructuredYaml | None = None
     neo4j: _Neo4jYaml | None = None
     milvus: _MilvusYaml | None = None
 

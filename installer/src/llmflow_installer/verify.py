@@ -42,6 +42,8 @@ PASSAGES = (
     "Today the canteen serves bibimbap and cold noodles from half past eleven.",
 )
 RIGHT = 1  # the passage that answers the query
+SCAN = Path(__file__).parent / "handbook" / "scan.png"
+SCANNED = "이 문장은 그림으로만 있어서 글자를 알아보는 프로그램만 읽을 수 있습니다."
 ANSWER_LIMIT = 20_000  # characters kept of a stream; a model that never stops must not fill the memory
 
 WRITTEN = 42
@@ -196,14 +198,15 @@ def _engine_checks(site: Site, ask: _Ask, answers: list[Answer]) -> Iterator[_Ch
     title, organ = ask.engine.title, ask.engine.organ
     logs = _logs(f"deploy/{organ}")
     for host in site.hosts:
-        health = partial(_get_ok, ask.client, f"{ask.base(host)}/health")
+        health = partial(_get_ok, ask.client, f"{ask.base(host)}{ask.engine.health}")
         yield _Check("VERIFY-HEALTH", f"{title} is healthy through {host.name}", logs, health)
-    base = f"{ask.base(site.first_control_plane)}/v1"
+    first = ask.base(site.first_control_plane)
+    base = f"{first}/v1"
     yield _Check(
         "VERIFY-OPEN",
         f"{title} refuses whoever has no key",
         f"the key did not reach {organ}: run install --stage organs --force",
-        partial(_get_refused, ask.client, f"{base}/models"),
+        partial(_turned_away, ask.client, ask.engine.method, f"{first}{ask.engine.guarded}"),
     )
     for model in ask.engine.models:
         match model.ability:
@@ -220,6 +223,9 @@ def _engine_checks(site: Site, ask: _Ask, answers: list[Answer]) -> Iterator[_Ch
             case "rerank":
                 what = f"{title} ranks the right passage first"
                 yield _Check("VERIFY-RANKING", what, logs, partial(_ranking, ask, base, model))
+            case "read":
+                what = f"{title} reads a scanned page in Korean"
+                yield _Check("VERIFY-READING", what, logs, partial(_reading, ask, first))
 
 
 def _logs(workload: str) -> str:
@@ -308,8 +314,8 @@ def _get_ok(client: httpx.Client, url: str) -> None:
     _ok(client.get(url))
 
 
-def _get_refused(client: httpx.Client, url: str) -> None:
-    _refuses(client.get(url))
+def _turned_away(client: httpx.Client, method: str, url: str) -> None:
+    _refuses(client.request(method, url))
 
 
 def _ok(response: httpx.Response) -> None:
@@ -372,6 +378,20 @@ def _ranking(ask: _Ask, base: str, model: Model) -> None:
     first = max(results, key=lambda result: float(result["relevance_score"]))["index"]
     if first != RIGHT:
         raise _WrongError(f"it puts {PASSAGES[first]!r} first")
+
+
+def _reading(ask: _Ask, base: str) -> None:
+    """A picture of a sentence, which only what recognises Korean letters can read."""
+    response = ask.client.post(
+        f"{base}{ask.engine.guarded}",
+        files={"files": (SCAN.name, SCAN.read_bytes(), "image/png")},
+        data={"strategy": "ocr_only"},
+        headers={"unstructured-api-key": ask.key},
+    )
+    _ok(response)
+    text = "".join(str(element["text"]) for element in response.json())
+    if "".join(SCANNED.split()) not in "".join(text.split()):
+        raise _WrongError(f"it reads {len(text)} characters, and not what is written there")
 
 
 def _pieces(lines: Iterator[str]) -> Iterator[str]:

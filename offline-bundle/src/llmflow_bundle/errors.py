@@ -86,3 +86,9 @@ class VerifyFailed(LlmflowError):
     """The platform stands but does not do what it should."""
 
     exit_code = 7
+
+
+class WorkFailed(LlmflowError):
+    """Work on documents that was not done, or not all of it."""
+
+    exit_code = 8

@@ -324,7 +324,7 @@ def _files_of(organ: Organ) -> Iterator[Path]:
         yield PLAYBOOKS / organ.chart
     for source in organ.supply.packages.sources:
         if isinstance(source, FileSource):
-            yield ORGANS / organ.name / source.path
+            yield Path(source.path) if source.of == "repository" else ORGANS / organ.name / source.path
         elif isinstance(source, PypiSource):
             yield from (ORGANS / organ.name / p for p in (source.requirements, source.overrides) if p)
 

@@ -125,11 +125,13 @@ class DebSource(Strict):
 
 
 class FileSource(Strict):
-    """A file or folder beside organ.yaml. Outputs: its name, or each file of the folder by relative path."""
+    """A file or folder beside organ.yaml, or of the repository. Outputs: its name, or each of the folder's files by
+    relative path."""
 
     kind: Literal["file"]
     name: Name
     path: RelativePath
+    of: Literal["organ", "repository"] = Field(default="organ", description="what the path is relative to")
     licence: str
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from llmflow_bundle.errors import Finding, LlmflowError
+from llmflow_bundle.errors import Finding, WorkFailed
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -69,12 +69,6 @@ class Form(StrEnum):
     CYPHER = "cypher"
 
 
-class GraphragFailed(LlmflowError):
-    """A command that did not do all that it was asked."""
-
-    exit_code = 8
-
-
 @app.command()
 def ingest(
     files: Annotated[
@@ -114,7 +108,7 @@ def ingest(
                     failed.append(_finding(paths[done.document], done.error))
                 step()
         if failed:
-            raise GraphragFailed(
+            raise WorkFailed(
                 "GRAPHRAG-INCOMPLETE",
                 f"{len(failed)} of {len(named)} documents were not taken in",
                 hint="mend what is named, and run the same command again: the others are not repeated",
@@ -259,7 +253,7 @@ def check(
             typer.echo(f"interrupted: {name}")
         left = found.beyond or found.interrupted if mend else not found.sound
         if left:
-            raise GraphragFailed(
+            raise WorkFailed(
                 "GRAPHRAG-DISAGREE",
                 "the stores don't agree" if not mend else "not everything could be mended",
                 hint="run it with --mend and all access labels; take interrupted documents in again, or delete them",
@@ -278,7 +272,7 @@ def _opened(
         finally:
             engine.close()
     except errors.GraphragError as error:
-        raise GraphragFailed(IDS.get(type(error), "GRAPHRAG-REQUEST"), str(error)) from error
+        raise WorkFailed(IDS.get(type(error), "GRAPHRAG-REQUEST"), str(error)) from error
 
 
 def _files(given: list[Path]) -> Iterator[tuple[Path, str]]:

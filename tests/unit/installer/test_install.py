@@ -189,7 +189,13 @@ def test_playbooks_get_what_their_readme_promises(stand: Stand) -> None:
         "pod_cidr": "10.245.1.0/24",
     }
     assert variables["bundle"]["organs"]["kubernetes"]["version"] == "v1.36.3"
-    keys = {"vllm_api_key", "vllm_embedding_api_key", "vllm_rerank_api_key", "infinity_api_key"}
+    keys = {
+        "vllm_api_key",
+        "vllm_embedding_api_key",
+        "vllm_rerank_api_key",
+        "infinity_api_key",
+        "unstructured_api_key",
+    }
     keys |= {"neo4j_password", "milvus_password"}
     assert set(variables["secrets"]) == {*keys, "kubeadm_token", "kubeadm_certificate_key"}
     assert set(stand.ansible.jobs[0].hidden) > set(variables["secrets"].values())
@@ -201,6 +207,7 @@ def test_playbooks_get_what_their_readme_promises(stand: Stand) -> None:
         "vllm-embedding",
         "vllm-rerank",
         "infinity",
+        "unstructured",
         *STORES,
     }
     assert variables["site"]["organs"]["infinity"] == {

@@ -183,17 +183,20 @@ def test_every_engine_is_asked_for_what_it_does(ask_all: Callable[[Platform], Ve
     asked: list[tuple[int | None, str, str]] = []
 
     def platform(request: httpx.Request) -> httpx.Response:
-        if request.method == "POST":
-            asked.append((request.url.port, request.url.path, json.loads(request.content)["model"]))
+        if request.method == "POST" and request.content:
+            told = request.headers["content-type"] == "application/json"
+            model = json.loads(request.content)["model"] if told else "a picture"
+            asked.append((request.url.port, request.url.path, model))
         return working_platform(request)
 
-    assert len(ask_all(platform).checks) == 1 + 4 * (3 + 1) + 5
+    assert len(ask_all(platform).checks) == 1 + 5 * (3 + 1) + 6
     assert asked == [
         (30800, "/v1/chat/completions", "scripted-qwen"),
         (30801, "/v1/embeddings", "all-MiniLM-L6-v2"),
         (30802, "/v1/rerank", "scripted-reranker"),
         (30803, "/v1/embeddings", "all-MiniLM-L6-v2"),
         (30803, "/v1/rerank", "scripted-reranker"),
+        (30804, "/general/v0/general", "a picture"),
     ]
 
 
@@ -201,7 +204,7 @@ def test_each_engine_is_shown_its_own_key(site: Site, pki: Pki, stand: Stand) ->
     shown: dict[int | None, set[str]] = {}
 
     def platform(request: httpx.Request) -> httpx.Response:
-        if key := request.headers.get("Authorization"):
+        if key := request.headers.get("Authorization") or request.headers.get("unstructured-api-key"):
             shown.setdefault(request.url.port, set()).add(key)
         return working_platform(request)
 
@@ -212,6 +215,7 @@ def test_each_engine_is_shown_its_own_key(site: Site, pki: Pki, stand: Stand) ->
         30801: {"Bearer vllm_embedding_api_key"},
         30802: {"Bearer vllm_rerank_api_key"},
         30803: {"Bearer infinity_api_key"},
+        30804: {"unstructured_api_key"},
     }
 
 
@@ -251,6 +255,29 @@ def test_what_an_engine_can_get_wrong(
         ask_all(platform)
     assert [finding.id for finding in caught.value.findings] == [id_, id_]  # of vLLM and of Infinity
     assert says in caught.value.findings[0].what
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        pytest.param([], "0 characters", id="nothing"),
+        pytest.param([{"type": "Title", "text": "이 문장은"}], "5 characters", id="half"),
+        pytest.param([{"type": "Title"}], "text", id="no-text"),
+        pytest.param({"detail": "?"}, "indices", id="no-list"),
+    ],
+)
+def test_what_a_reader_can_get_wrong(
+    answer: object, says: str, ask_all: Callable[[Platform], Verified]
+) -> None:
+    def platform(request: httpx.Request) -> httpx.Response:
+        asked = "unstructured-api-key" in request.headers
+        return httpx.Response(200, json=answer) if asked else working_platform(request)
+
+    with pytest.raises(VerifyFailed) as caught:
+        ask_all(platform)
+    (finding,) = caught.value.findings
+    assert finding.id == "VERIFY-READING"
+    assert says in finding.what
 
 
 def test_a_site_without_engines_is_not_asked_for_them(site: Site, pki: Pki, stand: Stand) -> None:

@@ -14,6 +14,7 @@ from bench.embed import Embedder
 from bench.sets import KOREAN, Passage, Question, QuestionSet
 from support.minilm import Vocabulary, words
 
+MADE = KOREAN.parents[1] / "unstructured" / "handbook"
 DEMO = KOREAN.parents[3] / "installer/src/llmflow_installer/handbook"
 SMALL = QuestionSet(
     "small",
@@ -184,11 +185,17 @@ def test_answers_of_the_korean_set_are_in_its_gold_passages_and_not_in_the_quest
 def test_the_demo_has_twenty_documents_and_answers_in_two_of_them() -> None:
     asked = json.loads((DEMO / "questions.json").read_text(encoding="utf-8"))
     assert len(asked) == 5
-    assert len([file for file in DEMO.iterdir() if file.suffix in (".md", ".txt")]) == 20
+    assert len([file for file in DEMO.iterdir() if file.suffix in (".md", ".txt", ".pdf", ".hwpx")]) == 20
     for question in asked:
-        texts = [(DEMO / name).read_text(encoding="utf-8") for name in question["documents"]]
+        texts = [_text(name) for name in question["documents"]]
         assert len(texts) == 2
         assert all(any(answer in text for text in texts) for answer in question["answer"]), question
+
+
+def _text(name: str) -> str:
+    """A document's text, also where the demo has it as a scan or an office file."""
+    path = DEMO / name if name.endswith((".md", ".txt")) else MADE / f"{Path(name).stem}.txt"
+    return path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Files that are checked in beside organ.yaml."""
+"""Files that are checked in, beside organ.yaml or elsewhere in the repository."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEFT_OUT = frozenset({"__pycache__", ".DS_Store"})
 
 def files_of(spec: FileSource, ctx: Context) -> dict[str, Path]:
     """Output name → file. Raises BundleError (BUNDLE-FILE-MISSING) where there is nothing."""
-    top = ctx.organ_dir / spec.path
+    top = (ctx.repository if spec.of == "repository" else ctx.organ_dir) / spec.path
     if top.is_file():
         return {top.name: top}
     found = {}
@@ -30,7 +30,7 @@ def files_of(spec: FileSource, ctx: Context) -> dict[str, Path]:
             "BUNDLE-FILE-MISSING",
             f"Source {spec.name} names {spec.path}, which is not there or is empty",
             where=(ctx.organ_dir / "organ.yaml").relative_to(ctx.repository).as_posix(),
-            hint="correct the path: it is relative to organ.yaml's folder",
+            hint="correct the path: it is relative to organ.yaml's folder, or with `of: repository` to the repository",
         )
     return found
 
@@ -38,7 +38,7 @@ def files_of(spec: FileSource, ctx: Context) -> dict[str, Path]:
 def key(spec: FileSource, ctx: Context) -> str:
     """Digest of the recipe and of the files' contents."""
     digests = {name: sha256_of(path) for name, path in files_of(spec, ctx).items()}
-    return digest_of({"spec": spec.model_dump(mode="json"), "files": digests})
+    return digest_of({"spec": spec.model_dump(mode="json", exclude_defaults=True), "files": digests})
 
 
 def resolve(spec: FileSource, ctx: Context) -> Resolved:

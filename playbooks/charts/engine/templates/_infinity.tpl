@@ -21,3 +21,5 @@
 - {name: INFINITY_DEVICE, value: {{ ternary "cuda" "cpu" (gt (int .Values.gpus) 0) }}}
 - {name: INFINITY_HOME, value: /tmp/infinity}
 {{- end }}
+
+{{- define "infinity.health" -}}/health{{- end }}

@@ -26,7 +26,7 @@ from llmflow_graphrag.words import HANGUL, Analyser
 
 VERSION = 1  # of the prompt and of what is believed
 MOST_ENTITIES, MOST_FACTS = 40, 60  # of a chunk
-LONGEST_PREDICATE = 48
+LONGEST_NAME, LONGEST_PREDICATE, LONGEST_QUOTE = 120, 48, 400  # characters
 ANSWER_BYTES = 200_000
 
 SYSTEM = {
@@ -67,10 +67,12 @@ class Ontology:
 
     def schema(self) -> dict[str, Any]:
         """The JSON schema of an answer."""
-        text = {"type": "string"}
-        predicate = {"type": "string", "enum": list(self.predicates)} if self.predicates else text
-        entity = {"name": text, "type": {"type": "string", "enum": list(self.types)}}
-        fact = {"subject": text, "predicate": predicate, "object": text, "quote": text}
+        name, quote = _text(LONGEST_NAME), _text(LONGEST_QUOTE)
+        predicate = (
+            {"type": "string", "enum": list(self.predicates)} if self.predicates else _text(LONGEST_PREDICATE)
+        )
+        entity = {"name": name, "type": {"type": "string", "enum": list(self.types)}}
+        fact = {"subject": name, "predicate": predicate, "object": name, "quote": quote}
         return _object(
             {"entities": _list(_object(entity), MOST_ENTITIES), "facts": _list(_object(fact), MOST_FACTS)}
         )
@@ -130,6 +132,10 @@ class LlmExtractor:
         raise ModelFailed(
             f'The language model "{self.model.name}" does not answer with the JSON that it is asked for.'
         )
+
+
+def _text(longest: int) -> dict[str, Any]:
+    return {"type": "string", "maxLength": longest}
 
 
 def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
