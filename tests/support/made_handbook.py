@@ -11,30 +11,29 @@ from pathlib import Path
 from llmflow_installer.documents import HANDBOOK
 from llmflow_installer.verify import SCAN, SCANNED
 
-from support.made_hwp import OUTLINE_1
+from support.made_hwp import OUTLINE_1, OUTLINE_2
 from support.made_hwpx import Hwpx
-from support.made_pages import Look, _Sheet, noisy, picture
+from support.made_pages import Look, Sheet, noisy, picture
 
 TEXTS = Path(__file__).parents[1] / "cases" / "unstructured" / "handbook"
-SCANNED_DOCUMENT, OFFICE_DOCUMENT = "hbp-security", "hbp-appoint"
+SCANNED_DOCUMENT, OFFICE_DOCUMENT = "daon-profile", "nuri-profile"
 SEED = 26
 
 
-def text(name: str) -> list[str]:
-    """The paragraphs of a document, its title first."""
-    said = (TEXTS / f"{name}.txt").read_text(encoding="utf-8")
-    return [" ".join(paragraph.split()) for paragraph in said.split("\n\n")]
+def blocks(name: str) -> list[tuple[int, str]]:
+    """A document's headings with their levels, and its paragraphs with level 0."""
+    said = (TEXTS / f"{name}.md").read_text(encoding="utf-8").split("\n\n")
+    parts = [(part.split(" ", 1) if part.startswith("#") else ["", part]) for part in map(str.strip, said)]
+    return [(len(marks), text) for marks, text in parts]
 
 
-def scanned(paragraphs: list[str]) -> bytes:
-    """A page of them as an office scanner gives it: askew, grey, squeezed."""
-    title, *others = paragraphs
-    sheet = _Sheet(Look())
+def scanned(name: str) -> bytes:
+    """A page of it as an office scanner gives it: askew, grey, squeezed."""
+    sheet = Sheet(Look())
     sheet.page()
-    sheet.write(title, 20, "B")
-    for paragraph in others:
+    for level, text in blocks(name):
         sheet.y += 12
-        sheet.write(paragraph, 12)
+        sheet.write(text, 22 - 4 * level if level else 12, "B" if level else "")
     image, resolution = noisy(sheet.made().pdf, 0, SEED)
     kept = io.BytesIO()
     image.save(kept, "PDF", resolution=resolution, quality=45)
@@ -42,19 +41,16 @@ def scanned(paragraphs: list[str]) -> bytes:
 
 
 def office(name: str) -> bytes:
-    """The document as HWPX: its title an outline heading, a line that stands alone a heading below it."""
+    """The document as HWPX, its headings in the styles of an outline."""
     made = Hwpx()
-    title, *others = (TEXTS / f"{name}.txt").read_text(encoding="utf-8").strip().split("\n\n")
-    made.paragraph(title, style=OUTLINE_1)
-    for paragraph in others:
-        for line in paragraph.splitlines():
-            made.paragraph(line)
+    for level, text in blocks(name):
+        made.paragraph(text, style={1: OUTLINE_1, 2: OUTLINE_2}.get(level, 0))
     return made.content()
 
 
 def line() -> bytes:
     """One sentence as a picture."""
-    sheet = _Sheet(Look())
+    sheet = Sheet(Look())
     sheet.page()
     sheet.write(SCANNED, 14)
     kept = io.BytesIO()
@@ -64,6 +60,6 @@ def line() -> bytes:
 
 
 if __name__ == "__main__":
-    (HANDBOOK / f"{SCANNED_DOCUMENT}.pdf").write_bytes(scanned(text(SCANNED_DOCUMENT)))
+    (HANDBOOK / f"{SCANNED_DOCUMENT}.pdf").write_bytes(scanned(SCANNED_DOCUMENT))
     (HANDBOOK / f"{OFFICE_DOCUMENT}.hwpx").write_bytes(office(OFFICE_DOCUMENT))
     SCAN.write_bytes(line())

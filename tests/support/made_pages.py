@@ -149,7 +149,7 @@ def _filled(slot: str, dice: random.Random) -> str:
 
 
 @dataclass
-class _Sheet:
+class Sheet:
     """Sets one thing after the other, and remembers what."""
 
     look: Look
@@ -257,7 +257,7 @@ class _Sheet:
 def prose(seed: int, pages: int = 1, look: Look | None = None) -> Made:
     """Paragraphs only, in one column or more."""
     dice, look = random.Random(seed), look or Look()
-    sheet = _Sheet(look)
+    sheet = Sheet(look)
     for _ in range(pages):
         sheet.page()
         while sheet.fits(look.size * look.leading * 7):
@@ -273,7 +273,7 @@ def prose(seed: int, pages: int = 1, look: Look | None = None) -> Made:
 def report(seed: int, pages: int = 4, look: Look | None = None) -> Made:
     """Numbered headings, paragraphs, lists, footnotes, captions, running heads and feet with page numbers."""
     dice, look = random.Random(seed), look or Look()
-    sheet, chapter, part, figure = _Sheet(look), 0, 0, 0
+    sheet, chapter, part, figure = Sheet(look), 0, 0, 0
     title, running = (
         dice.choice(HEADINGS) + "에 관한 보고서",
         f"{dice.choice(ORGS)} 연차 보고 {dice.randint(2001, 2026)}",
@@ -319,7 +319,7 @@ def report(seed: int, pages: int = 4, look: Look | None = None) -> Made:
     return sheet.made()
 
 
-def _heading(sheet: _Sheet, text: str, scale: float, depth: int) -> None:
+def _heading(sheet: Sheet, text: str, scale: float, depth: int) -> None:
     size = sheet.look.size * scale
     sheet.y += size * 0.8
     sheet.write(text, size, "B")
@@ -327,7 +327,7 @@ def _heading(sheet: _Sheet, text: str, scale: float, depth: int) -> None:
     sheet.y += size * 0.3
 
 
-def _list(sheet: _Sheet, dice: random.Random) -> None:
+def _list(sheet: Sheet, dice: random.Random) -> None:
     mark = dice.choice(("-", "·", "{})", "{}."))
     for number in range(1, dice.randint(3, 5)):
         said = f"{mark.format(number)} {sentence(dice)}"
@@ -338,7 +338,7 @@ def _list(sheet: _Sheet, dice: random.Random) -> None:
     sheet.y += sheet.look.size * 0.7
 
 
-def _figure(sheet: _Sheet, caption: str) -> None:
+def _figure(sheet: Sheet, caption: str) -> None:
     """A drawing without words, with its caption below."""
     sheet.pdf.set_line_width(0.8)
     left, width = sheet.left + sheet.width * 0.2, sheet.width * 0.6
@@ -354,11 +354,11 @@ def _figure(sheet: _Sheet, caption: str) -> None:
     sheet.y += size * 2.4
 
 
-def _footnotes(sheet: _Sheet, notes: Sequence[str]) -> None:
+def _footnotes(sheet: Sheet, notes: Sequence[str]) -> None:
     if not notes:
         return
     look = replace(sheet.look, columns=1)
-    below = _Sheet.__new__(_Sheet)
+    below = Sheet.__new__(Sheet)
     below.__dict__ |= {
         **sheet.__dict__,
         "look": look,
@@ -381,7 +381,7 @@ def _footnotes(sheet: _Sheet, notes: Sequence[str]) -> None:
 def tables(seed: int, *, ruled: bool, spans: bool = True, count: int = 3, look: Look | None = None) -> Made:
     """A page with tables between paragraphs: with lines or without, with cells over several columns and rows."""
     dice, look = random.Random(seed), look or Look(size=10)
-    sheet = _Sheet(look)
+    sheet = Sheet(look)
     sheet.page()
     for number in range(1, count + 1):
         said = paragraph(dice, 1, 2)
@@ -397,7 +397,7 @@ def tables(seed: int, *, ruled: bool, spans: bool = True, count: int = 3, look: 
     return sheet.made()
 
 
-def _table(sheet: _Sheet, dice: random.Random, ruled: bool, spans: bool) -> None:
+def _table(sheet: Sheet, dice: random.Random, ruled: bool, spans: bool) -> None:
     rows, columns = dice.randint(4, 7), dice.randint(3, 5)
     cells = list(_cells(dice, rows, columns, spans))
     widths = [sheet.width / columns] * columns

@@ -34,8 +34,9 @@ PARSED = {".pdf", ".hwpx"}
 CALLER = "제 주민등록번호는 900101-1234568이고 전화번호는 010-2345-6789입니다."
 INSTRUCTION = "사내 문서에서 찾은 내용만으로 답하세요."
 MODERATION_KEY = "the demo's own"
+WORKSPACE = "handbook"
 LONGEST_LINE = 4000  # tokens
-SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
+SENTENCE = re.compile(r"[^.!?\n]+[.!?]")  # a heading is none
 
 Say = Callable[[str], None]
 
@@ -55,7 +56,7 @@ def show(desk: Desk, say: Say) -> None:
         desk.report(Noted(f"\n  {typed}"))
         question = guard.input(typed)
         say(f"input     {question}")
-        answer, sources = _answered(desk, library, question)
+        answer, sources = _answered(desk, library, question, asked["question"])
         say(f"answer    {answer}")
         for number, source in enumerate(sources, 1):
             say(f"    [{number}] {source}")
@@ -77,7 +78,7 @@ class _Library:
         """What a builder fixes of every tool of GraphRAG's."""
         engine = ENGINES["infinity"]
         return {
-            "workspace": "handbook",
+            "workspace": WORKSPACE,
             "embedder": {
                 "provider": f"llmflow/{engine.plugin}/{engine.plugin}",
                 "model": engine.model("embed"),
@@ -133,9 +134,9 @@ def _parsed(desk: Desk, plugin: Plugin, path: Path, url: str) -> list[dict[str, 
     return list(found["elements"])
 
 
-def _answered(desk: Desk, library: _Library, question: str) -> tuple[str, list[str]]:
-    """What the agent answers, and the places that it cites."""
-    mouth = _Mouth(dify.Models(library.plugins["vllm"], "vllm", desk.form("vllm")), question)
+def _answered(desk: Desk, library: _Library, question: str, searched: str) -> tuple[str, list[str]]:
+    """What the agent answers, and the places that it cites; `searched` is what the model looks up."""
+    mouth = _Mouth(dify.Models(library.plugins["vllm"], "vllm", desk.form("vllm")), searched)
     stores = desk.stores()
     tools = _Listened(
         dify.Tools(library.plugins["graphrag"], "graphrag", stores, library.models), mouth.passages
@@ -188,10 +189,14 @@ class _Mouth:
     def _spoken(self) -> str:
         """One sentence of each of the first two documents: the nearest to the question, and to what was said."""
         near, said = _pairs(self.question), []
-        for passage in self.passages:
-            if len(self.cited) == 2 or passage["document"] in {one["document"] for one in self.cited}:
-                continue
-            best = max(_sentences(passage["text"]), key=lambda one: len(_pairs(one) & near), default="")
+        for document in list(dict.fromkeys(passage["document"] for passage in self.passages))[:2]:
+            sentences = [
+                (len(_pairs(sentence) & near), sentence, passage)
+                for passage in self.passages
+                if passage["document"] == document
+                for sentence in _sentences(passage["text"])
+            ]
+            _, best, passage = max(sentences, key=lambda one: one[0], default=(0, "", {}))
             near |= _pairs(best)
             said.append(best)
             self.cited.append(passage)

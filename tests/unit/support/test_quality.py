@@ -194,7 +194,7 @@ def test_the_demo_has_twenty_documents_and_answers_in_two_of_them() -> None:
 
 def _text(name: str) -> str:
     """A document's text, also where the demo has it as a scan or an office file."""
-    path = DEMO / name if name.endswith((".md", ".txt")) else MADE / f"{Path(name).stem}.txt"
+    path = DEMO / name if name.endswith((".md", ".txt")) else MADE / f"{Path(name).stem}.md"
     return path.read_text(encoding="utf-8")
 
 

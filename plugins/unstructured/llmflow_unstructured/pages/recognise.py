@@ -19,7 +19,7 @@ from llmflow_unstructured.pages.words import Rule, Sheet, Word
 HEIGHT = 36.0  # dots of a line's height, as the models like it
 TALLER = 48.0  # of lines that are read again
 AT_ONCE = 40  # lines of a call
-FINEST = 400.0  # dots per inch that help
+FINEST = 240.0  # dots per inch that help
 WEAK = 75.0  # a page that is less sure is read again, in other ways
 CLEAR, CLEARER = (
     89.0,
@@ -44,7 +44,10 @@ class Recogniser:
         """The words of a page, and its rules, in points of the upright page."""
         if resolution > FINEST:
             scale, resolution = FINEST / resolution, FINEST
-            picture = picture.resize((round(picture.width * scale) or 1, round(picture.height * scale) or 1))
+            size = (round(picture.width * scale) or 1, round(picture.height * scale) or 1)
+            picture = picture.convert("L").resize(
+                size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BICUBIC
+            )
         page = cleaned(picture, resolution)
         on_side = not upright and lying(page.ink)
         if on_side:

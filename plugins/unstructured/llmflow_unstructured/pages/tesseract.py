@@ -26,14 +26,13 @@ INSTALL = (
     "Install it with its languages (Debian: tesseract-ocr, tesseract-ocr-kor, tesseract-ocr-eng), or name the program "
     f"in {PROGRAM} and the folder of its languages in TESSDATA_PREFIX."
 )
-ONE_LINE, TURN = 7, 0  # page segmentation modes
+ONE_LINE = 7  # the page segmentation mode
 SURE = 7.0  # a sign's certainty falls so many points for each that Tesseract takes off
 _PAGE = re.compile(r"<div class='ocr_page'")
 _WORD = re.compile(r"<span class='ocrx_word'")
 _SIGN = re.compile(
     r"<span class='ocrx_cinfo' title='x_bboxes (-?\d+) -?\d+ (-?\d+) -?\d+; x_conf ([\d.-]+)'>(.*?)</span>"
 )
-_TURN = re.compile(r"Rotate: (\d+)\s+Orientation confidence: ([\d.]+)")
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,9 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Tesseract:
-    """A Tesseract that is there, with the languages that were asked for."""
+    """A Tesseract that is there."""
 
     program: str
-    languages: tuple[str, ...]
     seconds: float = 120.0  # of one call
 
     def read(self, lines: Sequence[Image.Image], language: str, ends: float) -> list[tuple[Sign, ...]]:
@@ -78,18 +76,7 @@ class Tesseract:
             raise Unreadable(f"Tesseract gave {len(pages)} lines of {len(lines)}")
         return [_spaced(_signs(page), text) for page, text in zip(pages, texts, strict=False)]
 
-    def turn(self, picture: Image.Image, ends: float) -> tuple[int, float]:
-        """By how many degrees clockwise a page must be turned to stand upright, and how sure that is."""
-        if "osd" not in self.languages:
-            return 0, 0.0
-        with tempfile.TemporaryDirectory(prefix="llmflow-ocr-") as name:
-            said = self._run(
-                [_kept(picture, Path(name) / "page.pgm"), "-", "--psm", str(TURN), "--dpi", "300"], ends
-            )
-        found = _TURN.search(said)
-        return (int(found[1]), float(found[2])) if found else (0, 0.0)
-
-    def _run(self, arguments: Sequence[str], ends: float) -> str:
+    def _run(self, arguments: Sequence[str], ends: float) -> None:
         left = min(self.seconds, ends - time.monotonic())
         env = {**os.environ, "OMP_THREAD_LIMIT": "1"}
         try:
@@ -100,9 +87,8 @@ class Tesseract:
             raise Unreadable("Tesseract took too long") from error
         except OSError as error:
             raise NoEngine(f"{self.program} can't be run: {error.strerror}. {INSTALL}") from error
-        if done.returncode != 0 and arguments[-3] != str(TURN):
+        if done.returncode != 0:
             raise Unreadable(f"Tesseract ended with {done.returncode}")
-        return done.stdout.decode("utf-8", "replace")
 
 
 def found(languages: Sequence[str]) -> Tesseract:
@@ -117,7 +103,7 @@ def found(languages: Sequence[str]) -> Tesseract:
     known = done.stdout.decode("utf-8", "replace").split()
     if missing := [language for language in languages if language not in known]:
         raise NoEngine(f"Tesseract here has no {', '.join(missing)}. {INSTALL}")
-    return Tesseract(program, (*languages, *(["osd"] if "osd" in known else [])))
+    return Tesseract(program)
 
 
 def _kept(picture: Image.Image, path: Path) -> str:
