@@ -1,4 +1,5 @@
-"""Draw the forms of a plugin as Dify shows them, from its YAML: one SVG for each type of model, or for credentials.
+"""Draw the forms of a plugin as Dify shows them, from its YAML: one SVG for each type of model or agent
+strategy, or for credentials.
 
     python docs/form.py plugins/vllm            # writes plugins/vllm/_assets/form-<type>.svg
     python docs/form.py --check plugins/vllm    # says which pictures are out of date, and exits with 1
@@ -45,7 +46,17 @@ def pictures(plugin: Path) -> dict[Path, str]:
                 provider["identity"]["label"]["en_US"], "Credentials", fields
             )
         }
+    if "strategies" in provider:
+        return {
+            folder / f"form-{Path(name).stem}.svg": _strategy(plugin / name)
+            for name in provider["strategies"]
+        }
     return {folder / f"form-{kind}.svg": _draw(provider, kind) for kind in provider["supported_model_types"]}
+
+
+def _strategy(file: Path) -> str:
+    strategy = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+    return _drawn(strategy["identity"]["label"]["en_US"], "Agent node", strategy["parameters"])
 
 
 def _draw(provider: dict[str, Any], kind: str) -> str:
@@ -95,9 +106,10 @@ def _value(field: dict[str, Any]) -> tuple[str, str]:
     """What stands in a field at first, and its colour: the default, or what the placeholder says."""
     default = field.get("default")
     if default is None:
-        return (field.get("placeholder") or {}).get("en_US", ""), FAINT
+        hint = field.get("placeholder") or field.get("help") or {}
+        return hint.get("en_US", ""), FAINT
     labels = {option["value"]: option["label"]["en_US"] for option in field.get("options") or ()}
-    return labels.get(default, default), INK
+    return str(labels.get(default, default)), INK
 
 
 def _fitting(text: str) -> str:

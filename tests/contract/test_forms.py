@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -26,12 +28,23 @@ def test_pictures_are_drawn_from_the_form(provider: Path) -> None:
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda path: path.stem)
 def test_fields_speak_english_and_korean(provider: Path) -> None:
     form = YAML(typ="safe", pure=True).load(provider.read_text(encoding="utf-8"))
-    fields = (
-        list(form["credentials_for_provider"].values())
-        if "credentials_for_provider" in form
-        else form["model_credential_schema"]["credential_form_schemas"]
-    )
-    assert len(fields) <= MOST_FIELDS
+    for fields in _forms(form, provider.parents[1]):
+        assert len(fields) <= MOST_FIELDS
+        _bilingual(fields)
+
+
+def _forms(form: dict[str, Any], plugin: Path) -> Iterator[list[dict[str, Any]]]:
+    """The fields of each form of a provider."""
+    if "credentials_for_provider" in form:
+        yield list(form["credentials_for_provider"].values())
+    elif "strategies" in form:
+        for name in form["strategies"]:
+            yield YAML(typ="safe", pure=True).load((plugin / name).read_text(encoding="utf-8"))["parameters"]
+    else:
+        yield form["model_credential_schema"]["credential_form_schemas"]
+
+
+def _bilingual(fields: list[dict[str, Any]]) -> None:
     for field in fields:
         options = [option["label"]["en_US"] for option in field.get("options", ())]
         for text in {field["label"]["en_US"], *options} - NAMES:
