@@ -24,7 +24,7 @@ $(READY): requirements/bootstrap.txt requirements/dev.txt requirements/overrides
 	echo "Setting up $(VENV) (half a minute; seconds when cached)" >&2
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	$(BIN)/uv pip install --quiet --require-hashes --overrides requirements/overrides.txt -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --require-hashes --no-deps -r requirements/dev.txt   # it is the whole closure, and spaCy is left out of it
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,9 @@ def infinity() -> Iterator[Connection]:
 
 
 @pytest.fixture
-def model(vllm: Served) -> HttpLanguageModel:
-    return HttpLanguageModel(Connection((Server(vllm.url, vllm.key),)), vllm.model)
+def model(vllm: Served) -> Iterator[HttpLanguageModel]:
+    with closing(HttpLanguageModel(Connection((Server(vllm.url, vllm.key),)), vllm.model)) as made:
+        yield made
 
 
 class Kept:
@@ -89,16 +91,16 @@ def test_a_question_is_split_by_a_real_model(model: HttpLanguageModel) -> None:
 
 
 def test_passages_are_embedded_and_ranked(infinity: Connection, tmp_path: Path) -> None:
-    embedder = HttpEmbedder(infinity, EMBEDDER)
+    embedder, judge = HttpEmbedder(infinity, EMBEDDER), HttpReranker(infinity, RERANKER)
     plain, ranked = (
         Engine(
             SqliteGraph(tmp_path / f"{name}.sqlite"),
             MemoryVectors(),
             embedder,
             analyser=words.analyser("plain"),
-            reranker=judge,
+            reranker=reranker,
         )
-        for name, judge in (("plain", None), ("ranked", HttpReranker(infinity, RERANKER)))
+        for name, reranker in (("plain", None), ("ranked", judge))
     )
     for engine in (plain, ranked):
         for id_, text in (
@@ -114,4 +116,6 @@ def test_passages_are_embedded_and_ranked(infinity: Connection, tmp_path: Path) 
     parts = [passage.parts["rerank"] for passage in judged.passages]
     assert parts == sorted(parts, reverse=True)
     texts = [passage.row.text for passage in judged.passages]
-    assert parts == pytest.approx(HttpReranker(infinity, RERANKER).scores(asked.text, texts), abs=0.01)
+    assert parts == pytest.approx(judge.scores(asked.text, texts), abs=0.01)
+    for opened in (plain, ranked, embedder, judge):
+        opened.close()

@@ -110,6 +110,10 @@ class HttpEmbedder:
         self._usual = prefixes.of(model)
         self.dimensions = dimensions or len(self._embed(["."])[0])
 
+    def close(self) -> None:
+        """Give connections back."""
+        self._servers.close()
+
     def documents(self, texts: Sequence[str]) -> list[Vector]:
         """Passages as vectors, with the prefix that the model's family wants."""
         found: list[Vector] = []
@@ -135,6 +139,10 @@ class HttpLanguageModel:
         self.name = model
         self._most_tokens = most_tokens
         self._servers = Endpoints(connection)
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._servers.close()
 
     def complete(self, system: str, prompt: str, schema: Mapping[str, Any] | None = None) -> Said:
         """The answer of one chat request."""
@@ -169,6 +177,10 @@ class HttpReranker:
     def __init__(self, connection: Connection, model: str, path: str = "/v1/rerank") -> None:
         self._model, self._path = model, path
         self._servers = Endpoints(connection)
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._servers.close()
 
     def scores(self, query: str, texts: Sequence[str]) -> list[float]:
         """Scores in the order of the texts, as the server gives them."""
