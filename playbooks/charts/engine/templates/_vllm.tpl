@@ -32,9 +32,6 @@
   valueFrom: {secretKeyRef: {name: {{ .Values.apiKeySecret.name }}, key: {{ .Values.apiKeySecret.key }}}}
 - {name: VLLM_CACHE_ROOT, value: /tmp/vllm}
 - {name: VLLM_CONFIG_ROOT, value: /tmp/vllm-config}
-{{- if .Values.vllm.longerThanModel }}
-- {name: VLLM_ALLOW_LONG_MAX_MODEL_LEN, value: "1"}
-{{- end }}
 {{- end }}
 
 {{- define "vllm.health" -}}/health{{- end }}
