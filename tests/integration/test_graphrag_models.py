@@ -40,8 +40,8 @@ def vllm() -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def infinity() -> Iterator[Connection]:
     try:
-        with real_infinity() as served:
-            yield Connection((Server(served.url, served.key),))
+        with real_infinity("/v1") as served:
+            yield Connection((Server(served.url.removesuffix("/v1"), served.key),))
     except Missing as missing:
         pytest.skip(str(missing))
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 from llmflow_unstructured import sandbox
-from llmflow_unstructured.elements import Element, Failed
-from llmflow_unstructured.errors import BadDocument, NoEngine
 from llmflow_unstructured.limits import MEBI, Limits
-from support import hostile_documents
+from support import hostile_documents, hostile_reader
 from support.hostile_reader import HOW
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,9 +60,10 @@ def test_spoiled_documents_crash_nothing_and_stay_within_their_bounds() -> None:
 
 @pytest.mark.parametrize("name", hostile_documents.BOMBS)
 def test_bombs_end_within_the_bounds(name: str) -> None:
-    _, why = _read(name, hostile_documents.bombs()[name])
+    with ProcessPoolExecutor(1, get_context("spawn")) as alone:  # whose only child is the reader
+        why, memory = alone.submit(hostile_reader.bomb, name, BOUNDS).result()
     assert "reader ended with" not in why
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 <= MEMORY
+    assert memory <= MEMORY
 
 
 def test_the_sandbox_reads_the_same_and_leaves_nothing_behind(
@@ -74,18 +74,8 @@ def test_the_sandbox_reads_the_same_and_leaves_nothing_behind(
     next(begun)
     begun.close()  # type: ignore[attr-defined]
     for name, data in hostile_documents.spoiled(SAMPLE, SEED):
-        _, why = _read(name, data)
+        _, why = hostile_reader.read_by_sandbox(name, data, BOUNDS)
         assert "reader ended with" not in why
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
-
-
-def _read(name: str, data: bytes) -> tuple[int, str]:
-    """How many elements there were, and why there were no more."""
-    try:
-        found = list(sandbox.read(data, name, HOW, BOUNDS))
-    except (BadDocument, NoEngine) as error:
-        return 0, str(error)
-    why = " ".join(one.why for one in found if isinstance(one, Failed))
-    return sum(isinstance(one, Element) for one in found), why

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -22,8 +23,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from llmflow_unstructured import child, formats
+from llmflow_unstructured import child, formats, sandbox
 from llmflow_unstructured import pages as pages_
+from llmflow_unstructured.elements import Element, Failed
+from llmflow_unstructured.errors import BadDocument, NoEngine
 from llmflow_unstructured.limits import MEBI, Limits
 from llmflow_unstructured.partition import Options
 
@@ -32,6 +35,22 @@ from support.tesseract import Missing
 
 HOW = Options(pictures=True)
 SPARE = 15.0  # seconds that a reader may be late on a busy machine
+
+
+def bomb(name: str, limits: Limits) -> tuple[str, int]:
+    """Why a bomb gave no more, and the most bytes that a child of this process took."""
+    _, why = read_by_sandbox(name, hostile_documents.bombs()[name], limits)
+    return why, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+
+
+def read_by_sandbox(name: str, data: bytes, limits: Limits) -> tuple[int, str]:
+    """How many elements there were, and why there were no more."""
+    try:
+        found = list(sandbox.read(data, name, HOW, limits))
+    except (BadDocument, NoEngine) as error:
+        return 0, str(error)
+    why = " ".join(one.why for one in found if isinstance(one, Failed))
+    return sum(isinstance(one, Element) for one in found), why
 
 
 def read(name: str, data: bytes, limits: Limits) -> dict[str, Any]:

@@ -19,7 +19,13 @@ LONGEST_PART = 300  # characters
 FLATTEN = 10  # of reciprocal rank fusion: how much less a place further down counts
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
-    "properties": {"questions": {"type": "array", "items": {"type": "string"}, "maxItems": MOST_PARTS}},
+    "properties": {
+        "questions": {
+            "type": "array",
+            "items": {"type": "string", "maxLength": LONGEST_PART},
+            "maxItems": MOST_PARTS,
+        }
+    },
     "required": ["questions"],
     "additionalProperties": False,
 }

@@ -40,16 +40,8 @@ class _Step:
 
 
 def doubtful(signs: Sequence[Sign]) -> bool:
-    """Whether a line of the main language has something in it that another language could read better.
-
-    One weak syllable among sure ones is no word of another script.
-    """
-    weak = [sign.sure < DOUBT for sign in signs]
-    return any(
-        (weak[at] and (not _hangul(sign.text) or any(weak[max(0, at - 1) : at] + weak[at + 1 : at + 2])))
-        or (sign.text.isascii() and sign.text.isalpha())
-        for at, sign in enumerate(signs)
-    )
+    """Whether a line of the main language has something in it that another language could read better."""
+    return any(sign.sure < DOUBT or (sign.text.isascii() and sign.text.isalpha()) for sign in signs)
 
 
 def merged(main: Sequence[Sign], other: Sequence[Sign], height: float) -> tuple[Sign, ...]:

@@ -18,8 +18,8 @@ from llmflow_unstructured.pages.words import Rule, Sheet, Word
 
 HEIGHT = 36.0  # dots of a line's height, as the models like it
 TALLER = 48.0  # of lines that are read again
-AT_ONCE = 16  # lines of a call
-FINEST = 240.0  # dots per inch that help
+AT_ONCE = 40  # lines of a call
+FINEST = 400.0  # dots per inch that help
 WEAK = 75.0  # a page that is less sure is read again, in other ways
 CLEAR, CLEARER = (
     89.0,

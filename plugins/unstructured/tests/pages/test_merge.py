@@ -78,5 +78,4 @@ def test_what_is_merged_is_of_the_readings_in_their_order(
 def test_only_doubtful_lines_are_read_twice() -> None:
     assert not doubtful(signs("구조를 발표했다.", 95))
     assert doubtful(signs("구조를 발표했다.", 60))
-    assert not doubtful([*signs("구조", 95), *signs("를", 60), *signs("발표했다.", 95)])
     assert doubtful(signs("Nature", 95))
