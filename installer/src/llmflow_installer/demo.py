@@ -2,8 +2,7 @@
 
 It does what an operator would, by the same commands: rehearse, install, ask, embed and rank through the packed
 plugins, parse twenty documents, take them into the stores and ask an agent about them, read the egress ledger, write
-evidence. The hosts
-stay up afterwards to be looked at; `llmflow rehearse down` ends them.
+evidence. The hosts stay up afterwards to be looked at; `llmflow rehearse down` ends them.
 """
 
 from __future__ import annotations

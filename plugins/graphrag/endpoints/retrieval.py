@@ -8,6 +8,7 @@ from typing import Any
 from dify_plugin import Endpoint
 from llmflow_graphrag import plugin
 from llmflow_graphrag.errors import BadRequest, GraphragError
+from llmflow_kit import bearer
 from werkzeug import Request, Response
 
 LARGEST = 100_000  # bytes of a request
@@ -19,7 +20,7 @@ class RetrievalEndpoint(Endpoint):
 
     def _invoke(self, r: Request, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Response:
         del values
-        if not plugin.allowed(r.headers.get("Authorization", ""), str(settings.get("api_key") or "")):
+        if not bearer.allowed(r.headers.get("Authorization", ""), str(settings.get("api_key") or "")):
             return _answer(
                 403, {"error_code": 1002, "error_msg": "The API key is not the one of this endpoint"}
             )

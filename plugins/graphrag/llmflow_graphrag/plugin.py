@@ -7,7 +7,6 @@ are asked through the caller's session.
 from __future__ import annotations
 
 import atexit
-import hmac
 import json
 import shutil
 import tempfile
@@ -248,11 +247,6 @@ def question(parameters: Mapping[str, Any]) -> Question:
         threshold=float(parameters.get("threshold") or 0.0),
         decompose=bool(parameters.get("language_model")),
     )
-
-
-def allowed(header: str, key: str) -> bool:
-    """Whether a request carries the endpoint's key; an endpoint without one answers nobody."""
-    return bool(key) and hmac.compare_digest(header.encode(), f"Bearer {key}".encode())
 
 
 def retrieve(

@@ -113,6 +113,12 @@ class Endpoints:
         """The JSON that `path` answers to the JSON `body`; raises a Fault."""
         return self._one(lambda http: http.post(path, body, headers, patience.seconds), patience)
 
+    def upload(
+        self, path: str, content: bytes, kind: str, key_header: str, patience: Patience = PROMPT
+    ) -> tuple[Any, Mapping[str, str]]:
+        """The JSON that `path` answers to a form of this media type, and its headers; raises a Fault."""
+        return self._one(lambda http: http.upload(path, content, kind, key_header), patience)
+
     def stream(
         self,
         path: str,

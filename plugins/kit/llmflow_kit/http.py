@@ -58,19 +58,28 @@ class Http:
 
     def get(self, path: str, seconds: float | None = None) -> Any:
         """The JSON at `path`, `seconds` being the longest silence where not the connection's; raises a Fault."""
-        return self._json(self._accepted("GET", path, None, NO_HEADERS, seconds))
+        return self._json(self._accepted("GET", path, NO_HEADERS, seconds))
 
     def post(
         self, path: str, body: Any, headers: Mapping[str, str] = NO_HEADERS, seconds: float | None = None
     ) -> Any:
         """The JSON that `path` answers to the JSON `body`; raises a Fault."""
-        return self._json(self._accepted("POST", path, body, headers, seconds))
+        return self._json(self._posted(path, body, headers, seconds))
+
+    def upload(self, path: str, content: bytes, kind: str, key_header: str) -> tuple[Any, Mapping[str, str]]:
+        """The JSON that `path` answers to a form of this media type, and its headers; raises a Fault.
+
+        Servers of forms read their key from a header of their own, `key_header`.
+        """
+        headers = {"content-type": kind, key_header: self.server.key}
+        response = self._accepted("POST", path, headers, None, content)
+        return self._json(response), response.headers
 
     def stream(
         self, path: str, body: Any, headers: Mapping[str, str] = NO_HEADERS, seconds: float | None = None
     ) -> Generator[bytes]:
         """The chunks that `path` answers to `body`: refusals are raised here, breaks while iterating."""
-        return _chunks(self._accepted("POST", path, body, headers, seconds), MAX_STREAM)
+        return _chunks(self._posted(path, body, headers, seconds), MAX_STREAM)
 
     def close(self) -> None:
         """Close the connections."""
@@ -83,18 +92,28 @@ class Http:
         except (ValueError, RecursionError) as exc:
             raise Garbled("The server's answer is not JSON.", field=faults.ENDPOINT) from exc
 
-    def _accepted(
-        self, method: str, path: str, body: Any, headers: Mapping[str, str], seconds: float | None
+    def _posted(
+        self, path: str, body: Any, headers: Mapping[str, str], seconds: float | None
     ) -> httpx.Response:
-        """An open response with status 200; the caller closes it."""
+        """An open response to the JSON `body`."""
+        headers = {**headers, "content-type": "application/json"}
+        return self._accepted("POST", path, headers, seconds, encoded(body), body)
+
+    def _accepted(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        seconds: float | None,
+        content: bytes | None = None,
+        body: Any = None,
+    ) -> httpx.Response:
+        """An open response with status 200; the caller closes it. `body` is what a refusal is explained by."""
         timeouts = self._timeouts if seconds is None else {**self._timeouts, "read": seconds}
-        content, sent = None, {**self._headers, **headers}
-        if body is not None:
-            content, sent["content-type"] = encoded(body), "application/json"
         request = httpx.Request(
             method,
             self.server.url + path,
-            headers=sent,
+            headers={**self._headers, **headers},
             content=content,
             extensions={"timeout": timeouts},
         )

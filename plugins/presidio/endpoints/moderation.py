@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dify_plugin import Endpoint
+from llmflow_kit import bearer
 from llmflow_presidio import plugin
 from werkzeug import Request, Response
 
@@ -16,7 +17,7 @@ class ModerationEndpoint(Endpoint):
 
     def _invoke(self, r: Request, values: Mapping[str, Any], settings: Mapping[str, Any]) -> Response:
         del values
-        if not plugin.allowed(r.headers.get("Authorization", ""), str(settings.get("api_key") or "")):
+        if not bearer.allowed(r.headers.get("Authorization", ""), str(settings.get("api_key") or "")):
             return _answer(403, {"error": "The API key is not the one of this endpoint"})
         try:
             body = json.loads(r.get_data()[:LARGEST] or b"{}")

@@ -68,11 +68,6 @@ def validate(fields: Mapping[str, Any]) -> None:
         raise NoSecret("The policy hashes or tokenises: enter a secret in the form.")
 
 
-def allowed(header: str, key: str) -> bool:
-    """Whether a request carries the endpoint's key; an endpoint without one answers nobody."""
-    return bool(key) and hmac.compare_digest(header.encode("utf-8", "replace"), f"Bearer {key}".encode())
-
-
 def respond(body: Any, settings: Mapping[str, Any], session: Session) -> tuple[int, dict[str, Any]]:
     """The answer to a request of Dify's API extension: a status below 500, and a body with every key."""
     point = body.get("point") if isinstance(body, dict) else None

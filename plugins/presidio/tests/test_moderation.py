@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from llmflow_kit import bearer
 from llmflow_presidio import plugin
 from llmflow_presidio.errors import BadRequest, NotAllowed
 from test_policy import SECRET, Drawer
@@ -144,9 +145,9 @@ def test_what_can_t_be_checked_is_held_back_unless_told_otherwise() -> None:
 
 
 def test_a_key_is_wanted() -> None:
-    assert plugin.allowed("Bearer key", "key")
+    assert bearer.allowed("Bearer key", "key")
     for header, key in (("Bearer key", ""), ("Bearer ", ""), ("", ""), ("key", "key"), ("Bearer kéy", "key")):
-        assert not plugin.allowed(header, key)
+        assert not bearer.allowed(header, key)
 
 
 def test_tokens_are_turned_back_for_who_may_see_them(session: Any) -> None:

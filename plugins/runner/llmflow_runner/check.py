@@ -7,7 +7,7 @@ of it comes at once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -171,18 +171,7 @@ class _Declared:
             name: (name, setting) for name, setting in provider.credentials_for_provider.items()
         }
         yield from fields.setting_findings(forms, place.below("credentials_for_provider"), self._manifest)
-        names = []
-        for at in provider.tools:
-            try:
-                tool = declaration.load(self._files, at, Tool)
-            except Unfit as unfit:
-                yield from unfit.findings
-                continue
-            names.append(tool.identity.name)
-            there = Place(self._files, at)
-            yield from self._one_class(tool.extra.python.source, {"Tool"}, there.below("extra", "python"))
-            yield from fields.parameter_findings(tool.parameters, there.below("parameters"), self._manifest)
-        yield from _twice(names, "tools", place.below("tools"))
+        yield from self._listed(provider.tools, Tool, place, "tools")
 
     def _agents(self, path: str) -> Iterator[Finding]:
         """A provider of agent strategies: its icon, and each strategy's class and parameters."""
@@ -191,21 +180,26 @@ class _Declared:
         if provider.extra:
             where = place.below("extra", "python")
             yield from self._one_class(provider.extra.python.source, {"AgentProvider"}, where)
+        yield from self._listed(provider.strategies, AgentStrategy, place, "strategies")
+
+    def _listed(
+        self, paths: Sequence[str], kind: type[Tool] | type[AgentStrategy], by: Place, key: str
+    ) -> Iterator[Finding]:
+        """The tools or strategies that a provider lists: each one's class and parameters, and no name twice."""
         names = []
-        for at in provider.strategies:
+        for at in paths:
             try:
-                strategy = declaration.load(self._files, at, AgentStrategy)
+                one = declaration.load(self._files, at, kind)
             except Unfit as unfit:
                 yield from unfit.findings
                 continue
-            names.append(strategy.identity.name)
+            names.append(one.identity.name)
             there = Place(self._files, at)
-            where = there.below("extra", "python")
-            yield from self._one_class(strategy.extra.python.source, {"AgentStrategy"}, where)
-            yield from fields.parameter_findings(
-                strategy.parameters, there.below("parameters"), self._manifest
+            yield from self._one_class(
+                one.extra.python.source, {kind.__name__}, there.below("extra", "python")
             )
-        yield from _twice(names, "strategies", place.below("strategies"))
+            yield from fields.parameter_findings(one.parameters, there.below("parameters"), self._manifest)
+        yield from _twice(names, key, by.below(key))
 
     def _endpoints(self, path: str) -> Iterator[Finding]:
         """A group of endpoints: its settings, and each endpoint's class."""

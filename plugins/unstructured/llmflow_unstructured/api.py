@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import httpx
-from llmflow_kit import http as kit_http
 from llmflow_kit.connection import Connection
-from llmflow_kit.endpoints import PATIENT, Endpoint, Endpoints, Patience
-from llmflow_kit.faults import Fault, Rejected, refusal
-from llmflow_kit.http import Http
+from llmflow_kit.endpoints import PATIENT, Endpoints, Patience
+from llmflow_kit.faults import Fault, Rejected
 
 from llmflow_unstructured import sandbox
 from llmflow_unstructured.elements import Event, Failed, Found, from_json
@@ -40,7 +36,7 @@ class Api:
     """An Unstructured API, or several equivalent ones."""
 
     def __init__(self, connection: Connection, patience: Patience = PATIENT) -> None:
-        self._servers, self._patience = _Servers(connection), patience
+        self._servers, self._patience = Endpoints(connection), patience
         self.name = " ".join(("api", *(server.url for server in connection.servers)))
 
     def close(self) -> None:
@@ -52,7 +48,7 @@ class Api:
         try:
             for server in self._servers.each():
                 server.get(HEALTH)
-            self._servers.upload("a.txt", "점검 check".encode(), _fields(Options()), Patience())
+            self._upload("a.txt", "점검 check".encode(), _fields(Options()), Patience())
         except Fault as fault:
             raise NoEngine(fault.text) from fault
 
@@ -83,69 +79,22 @@ class Api:
         fields = _fields(options)
         fields += [("starting_page_number", str(piece.first))] if piece.first > 1 else []
         try:
-            answer = self._servers.upload(name, piece.data, fields, self._patience)
+            found, headers = self._upload(name, piece.data, fields, self._patience)
         except Rejected as fault:
             raise BadDocument(f"The Unstructured API does not take it. {fault.text}") from fault
         except Fault as fault:
             raise NoEngine(fault.text) from fault
-        found = answer.elements
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise NoEngine("The Unstructured API answered something else than elements.")
         media = next((str((one.get("metadata") or {}).get("filetype") or "") for one in found), "")
-        return [Found(media), *map(from_json, found), *answer.failures]
+        return [Found(media), *map(from_json, found), *_failures(headers.get(FAILURES, "[]"))]
 
-
-@dataclass(frozen=True)
-class _Answer:
-    """What a server answers: JSON, and what it says it could not read."""
-
-    elements: Any
-    failures: tuple[Failed, ...]
-
-
-class _Server(Http):
-    """One server, which takes forms with files."""
-
-    def upload(self, name: str, data: bytes, fields: Fields) -> _Answer:
-        """What the server answers to a document; raises a Fault."""
+    def _upload(
+        self, name: str, data: bytes, fields: Fields, patience: Patience
+    ) -> tuple[Any, Mapping[str, str]]:
+        """What a server answers to a document: JSON, and headers. Raises a Fault."""
         content, kind = multipart(name, data, fields)
-        headers = {**self._headers, "content-type": kind, KEY_HEADER: self.server.key}
-        request = httpx.Request(
-            "POST",
-            self.server.url + GENERAL,
-            headers=headers,
-            content=content,
-            extensions={"timeout": self._timeouts},
-        )
-        try:
-            response = self._transport.handle_request(request)
-        except httpx.HTTPError as error:
-            raise kit_http._fault(error, begun=False) from error
-        return self._answer(response)
-
-    def _answer(self, response: httpx.Response) -> _Answer:
-        if response.status_code == 200:
-            return _Answer(self._json(response), _failures(response.headers.get(FAILURES, "[]")))
-        try:
-            said = kit_http._head(response, kit_http.MAX_ERROR)
-        finally:
-            response.close()
-        raise refusal(response.status_code, response.headers, said, None)
-
-
-class _Servers(Endpoints):
-    """Equivalent servers; another one takes over where one fails, and all are tried again where all are busy."""
-
-    def __post_init__(self) -> None:
-        """Open nothing yet."""
-        super().__post_init__()
-        self._all = [
-            Endpoint(_Server(one, self.connection, self.transport)) for one in self.connection.servers
-        ]
-
-    def upload(self, name: str, data: bytes, fields: Fields, patience: Patience) -> _Answer:
-        """What a server answers to a document; raises a Fault."""
-        return self._one(lambda http: cast("_Server", http).upload(name, data, fields), patience)
+        return self._servers.upload(GENERAL, content, kind, KEY_HEADER, patience)
 
 
 def _failures(told: str) -> tuple[Failed, ...]:
