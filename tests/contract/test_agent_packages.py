@@ -22,6 +22,7 @@ from llmflow_bundle.report import Recording
 from llmflow_runner import actions, archive, check, declaration, dify, environment, pack, scripts, sign
 from llmflow_runner.daemon import Plugin
 from llmflow_runner.dify import Permitted, Routed, Storage
+from support.children import children
 from support.fake_vllm import ANSWER, KEY, Behaviour, fake_vllm
 from support.fake_vllm import MODEL as SERVED
 
@@ -201,7 +202,7 @@ def test_an_interrupted_action_leaves_no_process_behind(package: Path, config: P
         while not server.requests:
             assert calling.poll() is None
             time.sleep(0.02)  # between two looks at the condition
-        plugins = Path(f"/proc/{calling.pid}/task/{calling.pid}/children").read_text().split()
+        plugins = children(calling.pid)
         calling.send_signal(signal.SIGINT)
         assert calling.wait(20) == 130
     assert plugins

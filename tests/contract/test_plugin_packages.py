@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from llmflow_bundle.report import Recording
 from llmflow_runner import archive, call, check, environment, pack, sign
 from llmflow_runner.daemon import Plugin, PluginError
 from support import pki
+from support.children import children
 from support.fake_vllm import ANSWER, KEY, MODEL, Behaviour, fake_vllm, unused_url
 from support.servers import Case, cases, form, serving
 
@@ -211,7 +211,7 @@ def test_the_models_schema_comes_from_the_server(plugin: Plugin) -> None:
 
 
 def test_a_question_leaves_no_process_behind(package: Path, key: rsa.RSAPrivateKey, tmp_path: Path) -> None:
-    before, said = _children(os.getpid()), []
+    before, said = children(os.getpid()), []
     with fake_vllm() as server:
         question = call.Question(MODEL, "안녕하세요", {"endpoint_url": server.url, "api_key": KEY})
         timing = call.ask(
@@ -224,7 +224,7 @@ def test_a_question_leaves_no_process_behind(package: Path, key: rsa.RSAPrivateK
         )
     assert "".join(said) == ANSWER
     assert 0 < timing.first <= timing.total
-    assert _children(os.getpid()) == before
+    assert children(os.getpid()) == before
 
 
 def test_an_interrupted_call_leaves_no_process_behind(
@@ -250,7 +250,7 @@ def test_an_interrupted_call_leaves_no_process_behind(
         while not server.requests:
             assert calling.poll() is None
             time.sleep(0.02)  # between two looks at the condition
-        plugins = _children(calling.pid)
+        plugins = children(calling.pid)
         calling.send_signal(signal.SIGINT)
         assert calling.wait(20) != 0
     assert plugins
@@ -278,14 +278,6 @@ def _invoke(
 ) -> dict[str, Any]:
     question = call.Question(model, prompt, credentials, stream=stream)
     return call.request(PROVIDER, question) | {"model_parameters": {}}
-
-
-def _children(pid: int) -> set[str]:
-    children: set[str] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with suppress(FileNotFoundError):  # a thread that has just ended
-            children.update((task / "children").read_text().split())
-    return children
 
 
 def _pem(key: rsa.RSAPrivateKey) -> bytes:
