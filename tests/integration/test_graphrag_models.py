@@ -17,9 +17,10 @@ from llmflow_graphrag.retrieval import decompose
 from llmflow_graphrag.retrieval.answer import Question
 from llmflow_graphrag.scope import Scope
 from llmflow_graphrag.stores.sqlite import SqliteGraph
+from llmflow_graphrag.stores.vectors import SqliteVectors
 from llmflow_kit.connection import Connection, Server
 from support.fake_engines import EMBEDDER, RERANKER
-from support.graphrag import MemoryVectors, document
+from support.graphrag import document
 from support.infinity_server import real_infinity
 from support.vllm_server import Missing, Served, real_vllm
 
@@ -94,8 +95,8 @@ def test_passages_are_embedded_and_ranked(infinity: Connection, tmp_path: Path) 
     embedder, judge = HttpEmbedder(infinity, EMBEDDER), HttpReranker(infinity, RERANKER)
     plain, ranked = (
         Engine(
-            SqliteGraph(tmp_path / f"{name}.sqlite"),
-            MemoryVectors(),
+            SqliteGraph(tmp_path / name / "graph.sqlite"),
+            SqliteVectors(tmp_path / name / "vectors.sqlite", embedder.name, embedder.dimensions),
             embedder,
             analyser=words.analyser("plain"),
             reranker=reranker,

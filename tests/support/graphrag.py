@@ -1,14 +1,11 @@
-"""Stand-ins for GraphRAG's models and vector store, and a world to try them in.
-
-The vector store in memory is held to the same conformance suite as Milvus.
-"""
+"""Stand-ins for GraphRAG's models, and a world to try them in."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +18,9 @@ from llmflow_graphrag.ingest import Extractor
 from llmflow_graphrag.model import Vector
 from llmflow_graphrag.models import LanguageModel, Reranker, Said
 from llmflow_graphrag.scope import EVERYONE, Scope
-from llmflow_graphrag.stores import GraphStore, VectorRow, VectorStore
+from llmflow_graphrag.stores import GraphStore, VectorStore
 from llmflow_graphrag.stores.sqlite import SqliteGraph
+from llmflow_graphrag.stores.vectors import SqliteVectors
 
 DIMENSIONS = 48
 
@@ -48,47 +46,6 @@ class HashEmbedder:
             found[int.from_bytes(digest) % self.dimensions] += 1.0
         length = sum(value * value for value in found) ** 0.5 or 1.0
         return [value / length for value in found]
-
-
-class MemoryVectors:
-    """A VectorStore in a dictionary."""
-
-    def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], VectorRow] = {}
-
-    def close(self) -> None:
-        self._rows.clear()
-
-    def upsert(self, scope: Scope, rows: Sequence[VectorRow]) -> None:
-        self._rows.update({(scope.key, row.key): row for row in rows})
-
-    def delete(self, scope: Scope, keys: Sequence[str]) -> None:
-        for key in keys:
-            self._rows.pop((scope.key, key), None)
-
-    def search(
-        self,
-        scope: Scope,
-        vector: Vector,
-        limit: int,
-        audiences: Sequence[str],
-        documents: Sequence[str] | None = None,
-    ) -> list[tuple[str, float]]:
-        seen = [
-            (row.key, _cosine(row.vector, vector))
-            for row in self._of(scope)
-            if row.audience in audiences and (documents is None or row.document in documents)
-        ]
-        return sorted(seen, key=lambda one: (-one[1], one[0]))[:limit]
-
-    def fetch(self, scope: Scope, keys: Sequence[str]) -> dict[str, Vector]:
-        return {row.key: row.vector for row in self._of(scope) if row.key in keys}
-
-    def rows(self, scope: Scope) -> Iterator[Sequence[tuple[str, str, str]]]:
-        yield [(row.key, row.document, row.audience) for row in self._of(scope)]
-
-    def _of(self, scope: Scope) -> list[VectorRow]:
-        return [row for (owner, _), row in self._rows.items() if owner == scope.key]
 
 
 class Broken(BaseException):
@@ -165,8 +122,11 @@ class Down:
         raise ModelFailed("The reranker failed: nothing answers.")
 
 
-class NoVectors(MemoryVectors):
+class NoVectors(SqliteVectors):
     """A vector store that is down for readers."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "vectors.sqlite", "hash", DIMENSIONS)
 
     def search(self, *args: Any, **more: Any) -> list[tuple[str, float]]:
         raise StoreDown("Milvus can't be used: nothing answers.")
@@ -200,8 +160,8 @@ def world(
 ) -> World:
     """A world in a folder; with a fuse, both stores die when it is burned down."""
     graph: GraphStore = SqliteGraph(folder / "graph.sqlite")
-    kept = vectors or MemoryVectors()
     model = embedder or HashEmbedder()
+    kept = vectors or SqliteVectors(folder / "vectors.sqlite", model.name, model.dimensions)
     engine = Engine(
         Dying(graph, fuse) if fuse else graph,
         Dying(kept, fuse) if fuse else kept,
@@ -217,7 +177,3 @@ def world(
 def document(id_: str, text: str, *, title: str = "", access: str = EVERYONE, **metadata: Any) -> Document:
     """A Markdown document, its access labels separated by blanks."""
     return from_markdown(id_, text, title=title, access=access.split(), metadata=metadata)
-
-
-def _cosine(first: Vector, second: Vector) -> float:
-    return sum(a * b for a, b in zip(first, second, strict=True))

@@ -28,6 +28,7 @@ from llmflow_graphrag.scope import Scope
 from llmflow_graphrag.settings import Settings, VectorsAt, connection, secret
 from llmflow_graphrag.stores import GraphStore, VectorStore
 from llmflow_graphrag.stores.sqlite import SqliteGraph
+from llmflow_graphrag.stores.vectors import SqliteVectors
 from llmflow_graphrag.words import Analyser
 
 PAGE = 200  # documents listed together
@@ -145,8 +146,7 @@ def _graph_in(folder: Path) -> GraphStore:
 
 
 def _vectors_in(folder: Path, embedder: Embedder) -> VectorStore:
-    folder.mkdir(parents=True, exist_ok=True)
-    return _milvus(VectorsAt(address=str(folder / "vectors.db")), embedder)
+    return SqliteVectors(folder / "vectors.sqlite", embedder.name, embedder.dimensions)
 
 
 def _milvus(at: VectorsAt, embedder: Embedder) -> VectorStore:

@@ -5,9 +5,13 @@ Parts are length-prefixed: no part can imitate the end of another.
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 
+from llmflow_graphrag.errors import BadRequest
+
 SIZE = 16  # bytes; 32 hex digits
+FORM = re.compile("[0-9a-f]{32}")
 
 
 def key(kind: str, *parts: str | int) -> str:
@@ -18,3 +22,10 @@ def key(kind: str, *parts: str | int) -> str:
         digest.update(len(data).to_bytes(8, "big"))
         digest.update(data)
     return digest.hexdigest()
+
+
+def checked(text: str) -> str:
+    """A key that may come from outside. Raises BadRequest where it is none."""
+    if not FORM.fullmatch(text):
+        raise BadRequest("A key must be 32 hex digits.")
+    return text

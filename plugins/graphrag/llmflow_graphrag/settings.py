@@ -2,7 +2,7 @@
 
     data: ~/graphrag                     # a folder; or stores that run somewhere:
     graph: {address: bolt+s://neo4j:7687, user: neo4j, password_file: neo4j.password, ca_file: ca.pem}
-    vectors: {address: https://milvus:19530, token_file: milvus.token}
+    vectors: {address: https://milvus:19530, token_file: milvus.token}    # or a file of milvus-lite
     embedder: {url: https://infinity:7997, model: bge-m3, key_file: infinity.key, ca_file: ca.pem}
     language_model: {url: https://vllm:8000, model: qwen3, key_file: vllm.key}    # for `extractor: llm`
     reranker: {url: https://infinity:7997, model: bge-reranker-v2-m3}
@@ -39,7 +39,7 @@ class GraphAt(_Strict):
 
 
 class VectorsAt(_Strict):
-    """A Milvus."""
+    """A Milvus: http://… or https://…, or the path of a milvus-lite file."""
 
     address: str
     token_file: Path | None = None
@@ -110,7 +110,11 @@ def _rooted(given: object, root: Path) -> object:
         return given
     return {
         key: str(root / Path(value).expanduser())
-        if (key == "data" or str(key).endswith("_file")) and isinstance(value, str)
+        if isinstance(value, str) and _is_path(str(key), value)
         else _rooted(value, root)
         for key, value in given.items()
     }
+
+
+def _is_path(name: str, value: str) -> bool:
+    return name == "data" or name.endswith("_file") or (name == "address" and "://" not in value)

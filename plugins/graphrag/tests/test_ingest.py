@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import tempfile
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,8 @@ from llmflow_graphrag.extraction.llm import LlmExtractor
 from llmflow_graphrag.ingest import GROUP_CHARACTERS, Failed, Ingested
 from llmflow_graphrag.retrieval.answer import Question
 from llmflow_graphrag.scope import Scope
-from llmflow_graphrag.stores import Lease
-from support.graphrag import Broken, Fuse, HashEmbedder, MemoryVectors, ScriptedModel, document, world
+from llmflow_graphrag.stores import Lease, VectorRow
+from support.graphrag import Broken, Fuse, HashEmbedder, ScriptedModel, document, world
 
 SCOPE = Scope("acme", "handbook")
 TEXTS = [
@@ -87,9 +89,9 @@ def test_deleted_equals_never_taken_in(steps: list[tuple[str, int | None, bool]]
 BOTH = Scope("acme", "handbook", frozenset({"everyone", "hr"}))
 
 
-def _history(folder: Path, vectors: MemoryVectors, fuse: Fuse | None) -> list[str]:
+def _history(folder: Path, fuse: Fuse | None) -> list[str]:
     """A document is taken in, changed, and another deleted; gives what a reader sees at each point of death."""
-    here = world(folder, vectors=vectors, fuse=fuse)
+    here = world(folder, fuse=fuse)
     list(here.engine.take_all(SCOPE, [document("a", TEXTS[2]), document("b", TEXTS[0])]))
     here.engine.take(SCOPE, document("a", TEXTS[2].replace("4층", "5층") + "\n\n# 끝\n\n새 문단."))
     here.engine.remove(SCOPE, "b")
@@ -99,26 +101,26 @@ def _history(folder: Path, vectors: MemoryVectors, fuse: Fuse | None) -> list[st
 def test_a_process_may_die_anywhere(tmp_path: Path) -> None:
     """Killed before or after any change of a store, the same calls lead to the same end; nothing is half seen."""
     whole = Fuse()
-    (expected,) = _history(tmp_path / "whole", MemoryVectors(), whole)
+    (expected,) = _history(tmp_path / "whole", whole)
     for calls in range(whole.burned):
-        folder, vectors = tmp_path / str(calls), MemoryVectors()
+        folder = tmp_path / str(calls)
         with pytest.raises(Broken):
-            _history(folder, vectors, Fuse(calls))
-        seen = world(folder, vectors=vectors)
-        _expire(seen.graph)
+            _history(folder, Fuse(calls))
+        seen = world(folder)
+        _expire(folder)
         rows = {row.header.id: row for row in seen.engine.documents(SCOPE) if row.header.audience}
         if "a" in rows and rows["a"].chunks:
             found = seen.engine.ask(SCOPE, Question("정보보안팀은 몇 층에 있나?", limit=20))
             texts = [p.row.text for p in found.passages if p.row.document == "a"]
             assert sum("정보보안팀은" in text for text in texts) == 1
             assert len(texts) == (4 if any("5층" in text for text in texts) else 3)
-        assert _history(folder, vectors, None) == [expected], f"after {calls} calls"
+        assert _history(folder, None) == [expected], f"after {calls} calls"
         assert seen.engine.check(SCOPE).sound
 
 
-def _expire(graph: object) -> None:
+def _expire(folder: Path) -> None:
     """Let the dead worker's lease end, as time would."""
-    with graph._write() as db:  # type: ignore[attr-defined]
+    with closing(sqlite3.connect(folder / "graph.sqlite")) as db, db:
         db.execute("UPDATE document SET lease_until = 0")
 
 
@@ -203,13 +205,13 @@ def test_what_differs_between_the_stores_is_found_and_mended(tmp_path: Path) -> 
     here = world(tmp_path)
     here.engine.take(SCOPE, document("a", TEXTS[2]))
     before = here.dump(SCOPE)
-    ((row, *_), *_) = list(here.vectors.rows(SCOPE))
-    here.vectors.delete(SCOPE, [row[0]])
-    (kept,) = [r for r in here.vectors._rows.values() if r.key != row[0]][:1]  # type: ignore[attr-defined]
-    here.vectors.upsert(SCOPE, [type(kept)("f" * 32, kept.document, kept.audience, kept.vector)])
-    here.vectors.upsert(SCOPE, [type(kept)(kept.key, kept.document, "e" * 32, kept.vector)])
+    (lost, _, _), (kept, of, audience), *_ = next(iter(here.vectors.rows(SCOPE)))
+    here.vectors.delete(SCOPE, [lost])
+    vector = here.vectors.fetch(SCOPE, [kept])[kept]
+    here.vectors.upsert(SCOPE, [VectorRow("f" * 32, of, audience, vector)])
+    here.vectors.upsert(SCOPE, [VectorRow(kept, of, "e" * 32, vector)])
     found = here.engine.check(SCOPE)
-    assert (found.missing, found.orphans, found.misplaced) == ((row[0],), ("f" * 32,), (kept.key,))
+    assert (found.missing, found.orphans, found.misplaced) == ((lost,), ("f" * 32,), (kept,))
     assert here.engine.check(SCOPE, mend=True).mended == 3
     assert here.engine.check(SCOPE).sound
     assert here.dump(SCOPE) == before

@@ -288,7 +288,7 @@ def test_what_is_not_ready_in_time_is_left_out_and_named(here: World) -> None:
 
 
 def test_a_vector_store_that_is_down_costs_its_part_only(tmp_path: Path) -> None:
-    here = world(tmp_path, vectors=NoVectors())
+    here = world(tmp_path, vectors=NoVectors(tmp_path))
     here.engine.take(SCOPE, document("parking", DOCUMENTS["parking"]))
     answer = here.engine.ask(SCOPE, Question("주차장은"))
     assert ([p.row.document for p in answer.passages], answer.missing) == (["parking"], ("dense",))

@@ -17,8 +17,8 @@ import grpc
 from pymilvus import DataType, MilvusClient, MilvusException
 from typing_extensions import override
 
-from llmflow_graphrag.errors import BadRequest, Incompatible, ModelFailed, StoreDown
-from llmflow_graphrag.keys import key
+from llmflow_graphrag.errors import Incompatible, ModelFailed, StoreDown
+from llmflow_graphrag.keys import checked, key
 from llmflow_graphrag.model import Vector
 from llmflow_graphrag.scope import Scope
 from llmflow_graphrag.stores import VectorRow, VectorStore
@@ -33,7 +33,6 @@ SETTLED = 1000  # rows after which milvus-lite is told to index them
 OLD = re.compile(
     r"v?2\.3\."
 )  # its own upsert puts rows into partitions where no search for their scope looks
-HEX = re.compile("[0-9a-f]{32}")
 BATCH_OF_KEYS = 1000  # in an expression
 
 
@@ -83,8 +82,8 @@ class MilvusVectors(VectorStore):
                 )
         for start in range(0, len(rows), ROWS):
             data = [
-                {"key": _hex(r.key), "scope": scope.key, "document": _hex(r.document), "audience": _hex(r.audience),
-                 "vector": list(r.vector)}
+                {"key": checked(r.key), "scope": scope.key, "document": checked(r.document),
+                 "audience": checked(r.audience), "vector": list(r.vector)}
                 for r in rows[start : start + ROWS]
             ]  # fmt: skip
             if self._upserts:
@@ -254,11 +253,5 @@ def _told(address: str, call: Callable[[], T], what: str) -> T:
         raise StoreDown(f"Milvus at {address} can't be {what}: {said[:300]}") from error
 
 
-def _hex(text: str) -> str:
-    if not HEX.fullmatch(text):
-        raise BadRequest("A key must be 32 hex digits.")
-    return text
-
-
 def _list(keys: Sequence[str]) -> str:
-    return "[" + ",".join(f'"{_hex(one)}"' for one in keys) + "]"
+    return "[" + ",".join(f'"{checked(one)}"' for one in keys) + "]"

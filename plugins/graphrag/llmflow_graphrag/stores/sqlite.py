@@ -1,15 +1,12 @@
 """The graph in one SQLite file: for a first try, for tests, for a site of one machine. Nothing to run.
 
-SQLite's own full-text index (FTS5) gives BM25. Readers don't wait for the writer (write-ahead log); writers
-wait for each other. The schema's version is SQLite's `user_version`; MIGRATIONS lead from each version to the
-next.
+SQLite's own full-text index (FTS5) gives BM25.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 import time
 import uuid
 from collections import Counter
@@ -20,7 +17,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from llmflow_graphrag.errors import Busy, StoreDown
+from llmflow_graphrag.errors import Busy
 from llmflow_graphrag.keys import key
 from llmflow_graphrag.model import (
     DocumentRow,
@@ -49,12 +46,12 @@ from llmflow_graphrag.stores import (
     Lease,
     Placed,
 )
+from llmflow_graphrag.stores.database import Database
 from llmflow_graphrag.stores.shared import (
     declared,
     document_row,
     lost,
     passage_row,
-    require_known,
     spellings_of,
     to_json,
     usual,
@@ -64,7 +61,6 @@ FEW = (
     1000  # chunks that a word may always be in; one of more, and of half of all, is too common to search for
 )
 ENOUGH = 2000  # chunks with the rarest words of a question, out of which the best are found
-PATIENCE = 30.0  # seconds that a writer waits for another
 
 MIGRATIONS = (
     """
@@ -116,36 +112,27 @@ class SqliteGraph(GraphStore):
     """A GraphStore in the file at `path`; raises StoreDown where it can't be opened, Incompatible where it is newer."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._open = threading.local()
-        self._all: list[sqlite3.Connection] = []
-        with _told(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _migrate(self._connection())
+        self._db = Database(path, "The graph", MIGRATIONS)
 
     @override
     def close(self) -> None:
-        """Close the connections of all threads."""
-        for connection in self._all:
-            connection.close()
-        self._all.clear()
-        self._open = threading.local()
+        self._db.close()
 
     @override
     @contextmanager
     def together(self) -> Iterator[None]:
-        with self._write():
+        with self._db.write():
             yield
 
     # what a workspace was built with
 
     @override
     def settings(self, scope: Scope) -> dict[str, str]:
-        return dict(self._read("SELECT name, value FROM setting WHERE scope = ?", scope.key))
+        return dict(self._db.read("SELECT name, value FROM setting WHERE scope = ?", scope.key))
 
     @override
     def settle(self, scope: Scope, settings: Mapping[str, str]) -> dict[str, str]:
-        with self._write() as db:
+        with self._db.write() as db:
             rows = [(scope.key, name, value) for name, value in settings.items()]
             db.executemany("INSERT OR IGNORE INTO setting VALUES (?, ?, ?)", rows)
         return self.settings(scope)
@@ -156,7 +143,7 @@ class SqliteGraph(GraphStore):
     def claim(self, scope: Scope, document_id: str, seconds: float = LEASE_SECONDS) -> Lease:
         lease = Lease(key("document", scope.key, document_id), uuid.uuid4().hex)
         now = time.time()
-        with self._write() as db:
+        with self._db.write() as db:
             db.execute(
                 "INSERT OR IGNORE INTO document (key, scope, id, state, problem, lease_until, access)"
                 " VALUES (?, ?, ?, ?, '', 0, ?)",
@@ -172,12 +159,12 @@ class SqliteGraph(GraphStore):
 
     @override
     def renew(self, scope: Scope, lease: Lease, seconds: float = LEASE_SECONDS) -> None:
-        with self._write() as db:
+        with self._db.write() as db:
             self._hold(db, scope, lease, seconds)
 
     @override
     def release(self, scope: Scope, lease: Lease, problem: str = "") -> None:
-        with self._write() as db:
+        with self._db.write() as db:
             db.execute(
                 "UPDATE document SET lease = NULL, lease_until = 0, problem = ?"
                 " WHERE key = ? AND scope = ? AND lease = ?",
@@ -195,7 +182,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def held(self, scope: Scope, lease: Lease) -> DocumentRow:
-        rows = self._read(
+        rows = self._db.read(
             f"{_DOCUMENT} WHERE d.key = ? AND d.scope = ? AND d.lease = ?",
             lease.document,
             scope.key,
@@ -208,14 +195,14 @@ class SqliteGraph(GraphStore):
     @override
     def chunk_states(self, scope: Scope, lease: Lease) -> dict[str, int]:
         return dict(
-            self._read(
+            self._db.read(
                 "SELECT key, state FROM chunk WHERE document = ? AND scope = ?", lease.document, scope.key
             )
         )
 
     @override
     def stage(self, scope: Scope, lease: Lease, audience: str, chunks: Sequence[Staged]) -> None:
-        with self._write() as db:
+        with self._db.write() as db:
             self._hold(db, scope, lease)
             db.execute(
                 "UPDATE document SET state = ? WHERE key = ? AND state IN (?, ?)",
@@ -232,7 +219,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def publish(self, scope: Scope, lease: Lease, header: Header, placed: Sequence[Placed]) -> None:
-        with self._write() as db:
+        with self._db.write() as db:
             self._hold(db, scope, lease)
             db.execute("CREATE TEMP TABLE IF NOT EXISTS placed (key TEXT PRIMARY KEY)")
             db.execute("DELETE FROM placed")
@@ -283,7 +270,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def retire(self, scope: Scope, lease: Lease) -> None:
-        with self._write() as db:
+        with self._db.write() as db:
             self._hold(db, scope, lease)
             db.execute(
                 "DELETE FROM term WHERE rowid IN (SELECT number FROM chunk WHERE document = ?)",
@@ -297,7 +284,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def dead(self, scope: Scope, lease: Lease, limit: int) -> list[str]:
-        rows = self._read(
+        rows = self._db.read(
             "SELECT key FROM chunk WHERE document = ? AND scope = ? AND state = ? LIMIT ?",
             lease.document,
             scope.key,
@@ -308,7 +295,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def bury(self, scope: Scope, lease: Lease, chunks: Sequence[str]) -> None:
-        with self._write() as db:
+        with self._db.write() as db:
             self._hold(db, scope, lease)
             buried = db.execute(
                 "SELECT number FROM chunk WHERE key IN (SELECT value FROM json_each(?)) AND document = ? AND state = ?",
@@ -324,7 +311,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def finish(self, scope: Scope, lease: Lease) -> None:
-        with self._write() as db:
+        with self._db.write() as db:
             self._hold(db, scope, lease)
             db.execute(
                 "DELETE FROM answer WHERE document = ? AND EXISTS (SELECT 1 FROM document WHERE key = ? AND state = ?)",
@@ -338,7 +325,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def working(self, scope: Scope) -> frozenset[str]:
-        rows = self._read(
+        rows = self._db.read(
             "SELECT key FROM document WHERE scope = ? AND lease IS NOT NULL AND lease_until >= ?",
             scope.key,
             time.time(),
@@ -350,7 +337,7 @@ class SqliteGraph(GraphStore):
     @override
     def recall(self, scope: Scope, keys: Sequence[str]) -> dict[str, str]:
         return dict(
-            self._read(
+            self._db.read(
                 "SELECT DISTINCT a.key, a.text FROM answer a JOIN document d ON d.key = a.document"
                 " WHERE a.key IN (SELECT value FROM json_each(?)) AND d.scope = ?",
                 to_json(list(keys)),
@@ -360,7 +347,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def remember(self, scope: Scope, lease: Lease, key: str, answer: str) -> None:
-        with self._write() as db:
+        with self._db.write() as db:
             self._hold(db, scope, lease)
             db.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?)", (key, lease.document, answer))
 
@@ -368,12 +355,12 @@ class SqliteGraph(GraphStore):
 
     @override
     def alias(self, scope: Scope, first: str, second: str) -> None:
-        with self._write() as db:
+        with self._db.write() as db:
             db.execute("INSERT OR IGNORE INTO alias VALUES (?, ?, ?)", (scope.key, *sorted((first, second))))
 
     @override
     def unalias(self, scope: Scope, first: str, second: str) -> bool:
-        with self._write() as db:
+        with self._db.write() as db:
             gone = db.execute(
                 "DELETE FROM alias WHERE scope = ? AND first = ? AND second = ?",
                 (scope.key, *sorted((first, second))),
@@ -382,13 +369,13 @@ class SqliteGraph(GraphStore):
 
     @override
     def aliases(self, scope: Scope) -> list[tuple[str, str]]:
-        return self._read("SELECT first, second FROM alias WHERE scope = ? ORDER BY 1, 2", scope.key)
+        return self._db.read("SELECT first, second FROM alias WHERE scope = ? ORDER BY 1, 2", scope.key)
 
     # reading
 
     @override
     def audiences(self, scope: Scope) -> list[str]:
-        return [row[0] for row in self._read(f"{_AUDIENCES} ORDER BY key", *self._seen(scope)[1:])]
+        return [row[0] for row in self._db.read(f"{_AUDIENCES} ORDER BY key", *self._seen(scope)[1:])]
 
     @override
     def documents(self, scope: Scope, after: str = "", limit: int = 100) -> list[DocumentRow]:
@@ -416,7 +403,7 @@ class SqliteGraph(GraphStore):
                 " AND rowid IN (SELECT number FROM chunk WHERE document IN (SELECT value FROM json_each(?)))"
             )
             wanted = (to_json(list(documents)),)
-        return self._read(
+        return self._db.read(
             "SELECT c.key, -score FROM (SELECT rowid AS number, bm25(term, 0.0, 1.0) AS score FROM term"
             f" WHERE term MATCH ?{only} ORDER BY score LIMIT ?) JOIN chunk c USING (number) WHERE c.scope = ?"
             " ORDER BY score, c.key LIMIT ?",
@@ -434,8 +421,8 @@ class SqliteGraph(GraphStore):
         of all chunks have is left out: BM25 gives it nothing.
         """
         known = "SELECT term, doc FROM term_known WHERE term IN (SELECT value FROM json_each(?))"
-        chunks = dict(self._read(known, to_json(list(terms))))
-        ((newest,),) = self._read("SELECT coalesce(max(number), 0) FROM chunk")
+        chunks = dict(self._db.read(known, to_json(list(terms))))
+        ((newest,),) = self._db.read("SELECT coalesce(max(number), 0) FROM chunk")
         most = max(newest / 2, FEW)
         rarest = sorted((t for t in terms if chunks.get(t, 0) <= most), key=lambda t: int(chunks.get(t, 0)))
         brought = bringing = 0
@@ -458,7 +445,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def edges_of_chunks(self, scope: Scope, chunks: Sequence[str]) -> list[tuple[Edge, Entity]]:
-        rows = self._read(
+        rows = self._db.read(
             "SELECT c.key, e.key, m.kind, m.count, e.norm, e.name, e.chunks FROM chunk c"
             " JOIN mention m ON m.chunk = c.number JOIN entity e ON e.number = m.entity"
             " WHERE c.key IN (SELECT value FROM json_each(?)) AND " + _SEEN,
@@ -471,7 +458,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def edges_of_entities(self, scope: Scope, entities: Sequence[str], limit: int) -> list[Edge]:
-        rows = self._read(
+        rows = self._db.read(
             "SELECT chunk, entity, kind, count FROM (SELECT c.key AS chunk, e.key AS entity, m.kind, m.count,"
             " row_number() OVER (PARTITION BY m.entity ORDER BY m.kind = 'title' DESC, m.kind = 'heading' DESC,"
             " m.count DESC, c.key) AS place"
@@ -486,7 +473,7 @@ class SqliteGraph(GraphStore):
     @override
     def relations(self, scope: Scope, entities: Sequence[str], limit: int) -> list[Relation]:
         wanted = to_json(list(entities))
-        rows = self._read(
+        rows = self._db.read(
             'SELECT s.key, f.predicate, o.key, c.key, f.start, f."end", f.confidence FROM fact f'
             " JOIN entity s ON s.number = f.subject JOIN entity o ON o.number = f.object"
             " JOIN chunk c ON c.number = f.chunk WHERE (f.subject IN (SELECT number FROM entity WHERE key IN"
@@ -503,7 +490,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def passages(self, scope: Scope, chunks: Sequence[str]) -> dict[str, PassageRow]:
-        rows = self._read(
+        rows = self._db.read(
             'SELECT c.key, d.id, d.title, c.text, c.heading, c.ordinal, c.start, c."end", c.page, c.boxes, d.metadata'
             " FROM chunk c JOIN document d ON d.key = c.document"
             " WHERE c.key IN (SELECT value FROM json_each(?)) AND " + _SEEN,
@@ -514,7 +501,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def matching(self, scope: Scope, limit: int) -> Iterable[tuple[str, Mapping[str, object]]]:
-        rows = self._read(
+        rows = self._db.read(
             f"SELECT key, metadata FROM document WHERE scope = ? AND audience IN ({_AUDIENCES}) LIMIT ?",
             *self._seen(scope),
             limit,
@@ -531,7 +518,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def communities(self, scope: Scope) -> list[Community]:
-        rows = self._read(
+        rows = self._db.read(
             "SELECT key, label, level, title, summary, entities, chunks, fingerprint FROM community"
             " WHERE scope = ? AND label IN (SELECT value FROM json_each(?)) ORDER BY label, level, key",
             scope.key,
@@ -553,7 +540,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def replace_communities(self, scope: Scope, label: str, communities: Sequence[Community]) -> None:
-        with self._write() as db:
+        with self._db.write() as db:
             db.execute("DELETE FROM community WHERE scope = ? AND label = ?", (scope.key, label))
             db.executemany(
                 "INSERT INTO community VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -577,7 +564,7 @@ class SqliteGraph(GraphStore):
 
     @override
     def chunk_page(self, scope: Scope, after: str, limit: int) -> list[tuple[str, str, str, int]]:
-        return self._read(
+        return self._db.read(
             "SELECT key, document, audience, state FROM chunk WHERE scope = ? AND key > ? ORDER BY key LIMIT ?",
             scope.key,
             after,
@@ -586,41 +573,9 @@ class SqliteGraph(GraphStore):
 
     @override
     def dump(self, scope: Scope) -> Dump:
-        return {name: sorted(self._read(query, scope.key), key=repr) for name, query in _DUMP.items()}
+        return {name: sorted(self._db.read(query, scope.key), key=repr) for name, query in _DUMP.items()}
 
     # inside
-
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._open, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-            )
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            self._open.connection = connection
-            self._all.append(connection)
-        return connection
-
-    def _read(self, query: str, *values: Any) -> list[Any]:
-        with _told(self._path):
-            return self._connection().execute(query, values).fetchall()
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, one writer at a time; within another, a part of that."""
-        db = self._connection()
-        if db.in_transaction:
-            yield db
-            return
-        with _told(self._path):
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
 
     def _hold(
         self, db: sqlite3.Connection, scope: Scope, lease: Lease, seconds: float = LEASE_SECONDS
@@ -637,7 +592,7 @@ class SqliteGraph(GraphStore):
         return scope.key, scope.key, to_json(sorted(scope.access))
 
     def _documents(self, scope: Scope, where: str, *values: Any) -> list[DocumentRow]:
-        rows = self._read(
+        rows = self._db.read(
             f"{_DOCUMENT} WHERE d.scope = ?"
             f" AND (d.audience IN ({_AUDIENCES}) OR d.audience IS NULL AND NOT EXISTS"
             " (SELECT 1 FROM json_each(d.access) WHERE value NOT IN (SELECT value FROM json_each(?))))"
@@ -649,7 +604,7 @@ class SqliteGraph(GraphStore):
         return [_document(row) for row in rows]
 
     def _entities(self, scope: Scope, where: str, *values: Any, tail: str = "") -> list[Entity]:
-        rows = self._read(
+        rows = self._db.read(
             "SELECT e.key, e.norm, e.name, e.chunks FROM entity e WHERE "
             + where
             + " AND EXISTS (SELECT 1 FROM mention m"
@@ -692,23 +647,6 @@ _DUMP = {
     " WHERE scope = ?",
     "answers": "SELECT a.key, d.id FROM answer a JOIN document d ON d.key = a.document WHERE d.scope = ?",
 }
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreDown(f"The graph in {path} can't be used: {error}.") from error
-    except OSError as error:
-        raise StoreDown(f"The graph in {path} can't be opened: {error.strerror}.") from error
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    require_known(version, len(MIGRATIONS))
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number:d}; COMMIT;")
 
 
 def _contribute(db: sqlite3.Connection, scope: Scope, staged: Sequence[Staged]) -> None:
