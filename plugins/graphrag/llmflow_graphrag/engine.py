@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from llmflow_graphrag import check as checking
@@ -47,11 +48,16 @@ class Engine:
         extractor: Extractor | None = None,
         language_model: LanguageModel | None = None,
         reranker: Reranker | None = None,
+        owned: ExitStack | None = None,
     ) -> None:
-        """Without an extractor, names are found by rule; without an analyser, the best one that is here."""
+        """Without an extractor, names are found by rule; without an analyser, the best one that is here.
+
+        `close` gives `owned` back, or where nothing is, the two stores.
+        """
         chosen = analyser or words.analyser("auto")
         self.graph, self.vectors, self.embedder = graph, vectors, embedder
         self._language_model = language_model
+        self._owned = owned or _both(graph, vectors)
         self._ingest = Ingest(graph, vectors, embedder, chosen, extractor or RuleExtractor(chosen))
         self._query = Query(graph, vectors, embedder, chosen, reranker, language_model)
 
@@ -108,8 +114,7 @@ class Engine:
     def close(self) -> None:
         """Give connections and threads back."""
         self._query.close()
-        self.vectors.close()
-        self.graph.close()
+        self._owned.close()
 
 
 def open_engine(settings: Settings, ontology: Ontology | None = None) -> Engine:
@@ -117,28 +122,42 @@ def open_engine(settings: Settings, ontology: Ontology | None = None) -> Engine:
     if settings.extractor == "llm" and settings.language_model is None:
         raise BadRequest("The extractor llm needs a language_model.")
     analyser = words.analyser(settings.analyser)
-    embedder = HttpEmbedder(
-        connection(settings.embedder), settings.embedder.model, settings.embedder.dimensions
-    )
-    model, judge = settings.language_model, settings.reranker
-    language_model = HttpLanguageModel(connection(model), model.model) if model else None
-    extractor: Extractor = RuleExtractor(analyser)
-    if settings.extractor == "llm" and language_model:
-        extractor = LlmExtractor(language_model, analyser, ontology or Ontology())
-    return Engine(
-        _graph(settings),
-        _vectors(settings, embedder),
-        embedder,
-        analyser=analyser,
-        extractor=extractor,
-        language_model=language_model,
-        reranker=HttpReranker(connection(judge), judge.model) if judge else None,
-    )
+    at, model, judge = settings.embedder, settings.language_model, settings.reranker
+    with ExitStack() as opened:
+        embedder = opened.enter_context(closing(HttpEmbedder(connection(at), at.model, at.dimensions)))
+        language_model = (
+            opened.enter_context(closing(HttpLanguageModel(connection(model), model.model)))
+            if model
+            else None
+        )
+        reranker = (
+            opened.enter_context(closing(HttpReranker(connection(judge), judge.model))) if judge else None
+        )
+        extractor: Extractor = RuleExtractor(analyser)
+        if settings.extractor == "llm" and language_model:
+            extractor = LlmExtractor(language_model, analyser, ontology or Ontology())
+        return Engine(
+            opened.enter_context(closing(_graph(settings))),
+            opened.enter_context(closing(_vectors(settings, embedder))),
+            embedder,
+            analyser=analyser,
+            extractor=extractor,
+            language_model=language_model,
+            reranker=reranker,
+            owned=opened.pop_all(),
+        )
 
 
 def embedded(folder: Path, embedder: Embedder, *, analyser: Analyser | None = None) -> Engine:
     """An engine with both stores in a folder and nothing to run: for a first try, and for tests."""
     return Engine(_graph_in(folder), _vectors_in(folder, embedder), embedder, analyser=analyser)
+
+
+def _both(graph: GraphStore, vectors: VectorStore) -> ExitStack:
+    stores = ExitStack()
+    for store in (graph, vectors):
+        stores.callback(store.close)
+    return stores
 
 
 def _graph_in(folder: Path) -> GraphStore:

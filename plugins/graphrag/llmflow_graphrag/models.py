@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from llmflow_kit import answers, prefixes, vectors
 from llmflow_kit.connection import Connection
-from llmflow_kit.endpoints import PATIENT, Endpoints
+from llmflow_kit.endpoints import PATIENT, PROMPT, Endpoints, Patience
 from llmflow_kit.faults import Fault
 
 from llmflow_graphrag.errors import ModelFailed
@@ -100,49 +100,61 @@ class Meter:
             self.texts += count
 
 
-class HttpEmbedder:
-    """An embedding model behind /v1/embeddings: vLLM, Infinity, TEI and others."""
+class _OnServers:
+    """A model behind one server or several that stand for each other."""
 
-    def __init__(self, connection: Connection, model: str, dimensions: int = 0) -> None:
-        """Without `dimensions`, one request finds them out."""
-        self.name = model
+    def __init__(self, connection: Connection) -> None:
         self._servers = Endpoints(connection)
-        self._usual = prefixes.of(model)
-        self.dimensions = dimensions or len(self._embed(["."])[0])
 
     def close(self) -> None:
         """Give connections back."""
         self._servers.close()
+
+
+class HttpEmbedder(_OnServers):
+    """An embedding model behind /v1/embeddings: vLLM, Infinity, TEI and others."""
+
+    def __init__(self, connection: Connection, model: str, dimensions: int = 0) -> None:
+        """Without `dimensions`, one request finds them out when they are needed."""
+        super().__init__(connection)
+        self.name = model
+        self._usual = prefixes.of(model)
+        self._dimensions = dimensions
+
+    @property
+    def dimensions(self) -> int:
+        """The length of a vector. A server that is away is told at once: nothing was begun that waits for it."""
+        if not self._dimensions:
+            self._dimensions = len(self._embed(["."], PROMPT)[0])
+        return self._dimensions
 
     def documents(self, texts: Sequence[str]) -> list[Vector]:
         """Passages as vectors, with the prefix that the model's family wants."""
         found: list[Vector] = []
         for start in range(0, len(texts), TEXTS):
-            found += self._embed([self._usual.passage + text for text in texts[start : start + TEXTS]])
+            found += self._embed(
+                [self._usual.passage + text for text in texts[start : start + TEXTS]], PATIENT
+            )
         return found
 
     def query(self, text: str) -> Vector:
         """A question as a vector, with the prefix that the model's family wants."""
-        return self._embed([self._usual.query + text])[0]
+        return self._embed([self._usual.query + text], PROMPT)[0]
 
-    def _embed(self, texts: Sequence[str]) -> list[Vector]:
+    def _embed(self, texts: Sequence[str], patience: Patience) -> list[Vector]:
         body = {"model": self.name, "input": list(texts), "encoding_format": "float"}
         with _told("embedding model", self.name):
-            found = vectors.of_data(self._servers.post("/v1/embeddings", body, patience=PATIENT), len(texts))
+            found = vectors.of_data(self._servers.post("/v1/embeddings", body, patience=patience), len(texts))
             return [list(vector) for vector in vectors.checked(found, 0, unit=True)]
 
 
-class HttpLanguageModel:
+class HttpLanguageModel(_OnServers):
     """A chat model behind /v1/chat/completions. It is asked at temperature 0, with a schema where one is given."""
 
     def __init__(self, connection: Connection, model: str, most_tokens: int = 2048) -> None:
+        super().__init__(connection)
         self.name = model
         self._most_tokens = most_tokens
-        self._servers = Endpoints(connection)
-
-    def close(self) -> None:
-        """Give connections back."""
-        self._servers.close()
 
     def complete(self, system: str, prompt: str, schema: Mapping[str, Any] | None = None) -> Said:
         """The answer of one chat request."""
@@ -171,16 +183,12 @@ class HttpLanguageModel:
             ) from error
 
 
-class HttpReranker:
+class HttpReranker(_OnServers):
     """A reranker behind /v1/rerank or /rerank."""
 
     def __init__(self, connection: Connection, model: str, path: str = "/v1/rerank") -> None:
+        super().__init__(connection)
         self._model, self._path = model, path
-        self._servers = Endpoints(connection)
-
-    def close(self) -> None:
-        """Give connections back."""
-        self._servers.close()
 
     def scores(self, query: str, texts: Sequence[str]) -> list[float]:
         """Scores in the order of the texts, as the server gives them."""

@@ -23,6 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from llmflow_graphrag.errors import BadRequest
 
+FOLDER = "graphrag-data"  # where nothing else is said, beside the file
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,7 +63,7 @@ class ModelAt(_Strict):
 class Settings(_Strict):
     """The whole file."""
 
-    data: Path = Path("graphrag-data")
+    data: Path
     graph: GraphAt | None = None
     vectors: VectorsAt | None = None
     embedder: ModelAt
@@ -80,7 +82,8 @@ def load(path: Path) -> Settings:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadRequest(f"The settings in {path} are not YAML.") from error
     try:
-        return Settings.model_validate(_rooted(given, path.resolve().parent))
+        whole = {"data": FOLDER, **given} if isinstance(given, dict) else given
+        return Settings.model_validate(_rooted(whole, path.resolve().parent))
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(str(p) for p in e['loc']) or 'file'}: {e['msg']}" for e in error.errors()

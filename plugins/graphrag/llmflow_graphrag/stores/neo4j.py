@@ -432,6 +432,8 @@ class Neo4jGraph(GraphStore):
                 "and the file of trusted certificates must be readable."
             ) from error
         try:
+            with _told(address):
+                self._driver.verify_connectivity()  # without waiting for one that is away, as work later does
             self._migrate()
         except BaseException:
             self._driver.close()
