@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from llmflow_graphrag.errors import Incompatible, StoreDown
 from llmflow_graphrag.ingest import audience
 from llmflow_graphrag.keys import key
-from llmflow_graphrag.stores import GraphStore, VectorStore
+from llmflow_graphrag.stores import GraphStore, VectorStore, cypher
 from llmflow_graphrag.stores import neo4j as store
 from llmflow_graphrag.stores.milvus import MilvusVectors
 from llmflow_graphrag.stores.neo4j import Neo4jGraph
@@ -191,7 +191,7 @@ def test_a_newer_graph_is_left_alone(neo4j: Neo4jServer, graph: Neo4jGraph) -> N
 def test_every_query_is_a_constant_that_names_the_scope() -> None:
     queries = {
         name: text
-        for name, text in vars(store).items()
+        for name, text in vars(cypher).items()
         if name.isupper() and isinstance(text, str) and re.search(r"\b(MATCH|MERGE|CREATE|CALL)\b", text)
     }
     assert len(queries) > 50
@@ -205,7 +205,7 @@ def test_every_query_is_a_constant_that_names_the_scope() -> None:
             bound = clause.startswith(("(c)-[m:MENTIONS]", "(e)<-[:MENTIONS]"))
             assert bound or "$scope" in clause, f"{name}: {clause}"
     # nothing is put together on the way to the server
-    constants = {"SCHEMA_VERSION", "SET_SCHEMA_VERSION", "AWAIT_INDEXES"}
+    constants = {f"cypher.{name}" for name in unscoped}
     assert set(re.findall(r"\.run\(([^,)]+)", SOURCE)) == {"query", "statement", *constants}
     assert "apoc" not in SOURCE.lower()
 
