@@ -6,12 +6,14 @@ SQLite's own full-text index (FTS5) gives BM25.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,7 @@ from llmflow_graphrag.stores.shared import (
 FEW = (
     1000  # chunks that a word may always be in; one of more, and of half of all, is too common to search for
 )
+MOST, LEAST = 2.2, 0.5  # k1 + 1, and 2.2 / (1 + 1.2 (0.25 + 0.75 · 3.3)): BM25 with k1 = 1.2, b = 0.75
 ENOUGH = 2000  # chunks with the rarest words of a question, out of which the best are found
 
 MIGRATIONS = (
@@ -392,11 +395,38 @@ class SqliteGraph(GraphStore):
         audiences = self.audiences(scope)
         if not terms or not audiences or (documents is not None and not documents):
             return []
+        rarest = self._rarest(terms)
+        found = self._matching(scope, audiences, rarest, _telling(rarest, limit), limit, documents)
+        if len(found) < limit:  # readers may not see what the rarest words are in
+            found = self._matching(scope, audiences, rarest, _bringing(rarest), limit, documents)
+        return found
+
+    def _rarest(self, terms: Sequence[str]) -> list[_Weighed]:
+        """Terms, the rarest first; without those of more than half of all chunks, to which BM25 gives nothing.
+
+        Where all terms are so common, they are all there is.
+        """
+        known = "SELECT term, doc FROM term_known WHERE term IN (SELECT value FROM json_each(?))"
+        chunks = dict(self._db.read(known, to_json(list(terms))))
+        ((newest,),) = self._db.read("SELECT coalesce(max(number), 0) FROM chunk")
+        weighed = [_Weighed(term, chunks.get(term, 0), newest) for term in terms]
+        telling = [one for one in weighed if one.chunks <= max(newest / 2, FEW)]
+        return sorted(telling or weighed, key=lambda one: one.chunks)
+
+    def _matching(
+        self,
+        scope: Scope,
+        audiences: Sequence[str],
+        rarest: Sequence[_Weighed],
+        bringing: int,
+        limit: int,
+        documents: Sequence[str] | None,
+    ) -> list[tuple[str, float]]:
+        """Chunks with any of the first terms, by BM25 over all of them."""
         readers = f"audience : ({_any(audiences)})"
-        bringing, adding = self._weighed(terms)
-        query = f"{readers} AND terms : ({_any(bringing)})"
-        if adding:  # to the scores only: the readers' side of the OR holds for every chunk
-            query += f" AND ({readers} OR terms : ({_any(adding)}))"
+        query = f"{readers} AND terms : ({_any(one.term for one in rarest[:bringing])})"
+        if rarest[bringing:]:  # to the scores only: the readers' side of the OR holds for every chunk
+            query += f" AND ({readers} OR terms : ({_any(one.term for one in rarest[bringing:])}))"
         only, wanted = "", tuple[str, ...]()
         if documents is not None:
             only = (
@@ -413,23 +443,6 @@ class SqliteGraph(GraphStore):
             scope.key,
             limit,
         )
-
-    def _weighed(self, terms: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Terms that bring chunks, and those that only add to their scores.
-
-        The rarest bring, until enough chunks are there: so the work does not grow with the chunks. What more than half
-        of all chunks have is left out: BM25 gives it nothing.
-        """
-        known = "SELECT term, doc FROM term_known WHERE term IN (SELECT value FROM json_each(?))"
-        chunks = dict(self._db.read(known, to_json(list(terms))))
-        ((newest,),) = self._db.read("SELECT coalesce(max(number), 0) FROM chunk")
-        most = max(newest / 2, FEW)
-        rarest = sorted((t for t in terms if chunks.get(t, 0) <= most), key=lambda t: int(chunks.get(t, 0)))
-        brought = bringing = 0
-        while bringing < len(rarest) and brought < ENOUGH:
-            brought += chunks.get(rarest[bringing], 0)
-            bringing += 1
-        return (rarest[:bringing], rarest[bringing:]) if rarest else (list(terms), [])
 
     @override
     def entities(self, scope: Scope, norms: Sequence[str], sounds: Sequence[str] = ()) -> list[Entity]:
@@ -740,6 +753,43 @@ def _numbers(db: sqlite3.Connection, table: str, keys: Sequence[str]) -> dict[st
             (to_json(list(keys)),),
         ).fetchall()
     )
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """A term of a question."""
+
+    term: str
+    chunks: int  # with it
+    of: int  # all chunks
+
+    @property
+    def rarity(self) -> float:
+        """Its inverse document frequency, as FTS5's bm25 has it."""
+        return max(1e-6, math.log((self.of - self.chunks + 0.5) / (self.chunks + 0.5)))
+
+
+def _bringing(rarest: Sequence[_Weighed]) -> int:
+    """How many of the rarest terms it takes until there are enough chunks, so that common ones bring none."""
+    brought = bringing = 0
+    while bringing < len(rarest) and brought < ENOUGH:
+        brought += rarest[bringing].chunks
+        bringing += 1
+    return bringing
+
+
+def _telling(rarest: Sequence[_Weighed], limit: int) -> int:
+    """How many of the rarest terms bring the best `limit` chunks, because all others together can't outweigh one.
+
+    A term adds at most MOST times its rarity to a score, and not less than LEAST times in a chunk of up to three times
+    the usual length.
+    """
+    brought = 0
+    for place, one in enumerate(rarest, 1):
+        brought += one.chunks
+        if brought >= limit and MOST * sum(o.rarity for o in rarest[place:]) < LEAST * one.rarity:
+            return min(place, _bringing(rarest))
+    return _bringing(rarest)
 
 
 def _any(terms: Iterable[str]) -> str:
