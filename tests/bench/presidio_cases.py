@@ -20,6 +20,7 @@ import yaml
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "presidio"
 HALVES = ("development", "held-out")
+FRESH = ("fresh-development", "fresh-held-out")  # of presidio_fresh
 _TAG = re.compile(r"<([A-Z_]{3,})>(.*?)</\1>", re.DOTALL)
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 
@@ -31,7 +32,7 @@ class Case:
     text: str
     spans: tuple[tuple[int, int, str], ...]
     language: str
-    source: str  # "made" or "hand"
+    source: str  # "made", "hand" or "fresh"
 
 
 def marked(line: str, source: str) -> Case:

@@ -107,9 +107,15 @@ def dry_run(
 
 def _checker(chosen: str, app_id: str, tenant: str, secret_file: Path | None) -> Checker:
     """The checker of a policy that is named or in a file."""
+    if chosen not in policy.NAMES and not Path(chosen).exists():
+        raise errors.BadRequest(
+            f'There is no file "{chosen}", and no policy called so: {", ".join(policy.NAMES)}.'
+        )
     text = chosen if chosen in policy.NAMES else _read(Path(chosen))
     found = policy.effective(text, app_id, tenant)
     secret = _read(secret_file).strip() if secret_file else ""
+    if found.keyed and not secret:
+        raise errors.NoSecret("The policy hashes or tokenises: give a secret with --secret-file.")
     return Checker(found, Keys(secret, tenant), None, app_id)
 
 
@@ -122,8 +128,10 @@ def _read(path: Path) -> str:
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
         return data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.BadRequest(f'"{path}" can\'t be read as UTF-8 text.') from error
+    except UnicodeDecodeError as error:
+        raise errors.BadRequest(f'"{path}" is no UTF-8 text.') from error
+    except OSError as error:
+        raise errors.BadRequest(f'"{path}" can\'t be read: {error.strerror}.') from error
 
 
 @contextmanager

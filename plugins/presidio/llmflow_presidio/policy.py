@@ -28,6 +28,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Annotated, Any, Literal
@@ -224,7 +225,7 @@ def parse(text: str) -> Policy:
         policy = Policy.model_validate(found)
     except ValidationError as error:
         problems += [
-            Problem(_path(one["loc"]), one["msg"])
+            Problem(_path(one["loc"]), _SAID.get(one["type"], one["msg"]).removeprefix("Value error, "))
             for one in error.errors(include_url=False, include_input=False)
         ]
     problems += _problems(found)
@@ -247,6 +248,13 @@ def named(name: str) -> Policy:
 def effective(text: str, app: str, tenant: str) -> Effective:
     """`parse` and `Policy.effective`, remembered: what an app is asked for each second."""
     return (named(text) if text in NAMES else parse(text)).effective(app, tenant)
+
+
+_SAID = {
+    "string_pattern_mismatch": "it may have small letters, digits and dashes; a revision dots and capitals as well",
+    "extra_forbidden": "there is no such key",
+    "missing": "it is missing",
+}
 
 
 class _Loader(yaml.SafeLoader):
@@ -307,7 +315,10 @@ def _layers(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def _unknown(name: str) -> str:
-    return f"nothing is called {name}; there are {', '.join(GENERAL)}"
+    near = get_close_matches(name.upper(), GENERAL, 1)
+    return f"nothing is called {name}; " + (
+        f"is {near[0]} meant?" if near else f"there are {', '.join(GENERAL)}"
+    )
 
 
 def _path(parts: tuple[int | str, ...]) -> str:

@@ -38,12 +38,13 @@ class Piece:
 @cache
 def recognisers() -> tuple[Recogniser, ...]:
     """All that is looked for without a policy's own lists."""
-    rules = (*numbers.RULES, *names.RULES, *addresses.RULES, *secrets.RULES, *generic.RULES, *injection.RULES)
+    rules = (*numbers.RULES, *names.RULES, *addresses.RULES, *secrets.RULES, *generic.RULES)
     return (
         *rules,
         names.KoreanNames(),
         english_names.EnglishNames(),
         addresses.KoreanAddresses(),
+        injection.Injections(),
         *generic.borrowed(),
     )
 

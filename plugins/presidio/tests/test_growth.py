@@ -7,7 +7,20 @@ import time
 
 import pytest
 from llmflow_presidio import scan
-from llmflow_presidio.recognisers import addresses, deny, generic, injection, names, numbers, own, secrets
+from llmflow_presidio.recognisers import (
+    addresses,
+    deny,
+    disguise,
+    english_names,
+    generic,
+    injection,
+    names,
+    numbers,
+    own,
+    secrets,
+    wishes,
+    wishes_korean,
+)
 from llmflow_presidio.recognisers.rule import Recogniser
 
 # What patterns begin with, repeat and end before: repeated, it is the worst that they can be given.
@@ -84,9 +97,70 @@ ATOMS = (
     "주문번호 ",
     "<|",
     "name is ",
+    "name: ",
+    "Hi ",
+    "thanks\n",
+    "부 ",
+    "김민수, ",
+    "공일공",
+    "0x",
+    "12345 서울 강남구 테헤란로 1 ",
+    "i ",
+    "i. ",
+    "가.",
+    "가 나",
+    "a1a",
+    "%20",
+    "AAAA",
+    "QUJD",
+    "41",
+    "vtaber ",
+    "ignore your ",
+    "you are no ",
+    "show the text ",
+    "note ai ",
+    "send chat ",
+    "너는 ",
+    "위 내용 ",
+    "제한 없이 ",
+    "ai: ",
+    '"a',
+    "curl -u a:",
+    "mysql a ",
+    "<password>",
+    "계정 a/",
+    "password for a",
+    "key=A1",
 )
-SIGNS, SLOW = 1_000, 0.0015  # of a text, and seconds that make it worth a second look
-RULES = (*numbers.RULES, *names.RULES, *addresses.RULES, *secrets.RULES, *generic.RULES, *injection.RULES)
+SIGNS, SLOW = 600, 0.0015  # of a text, and seconds that make it worth a second look
+RULES = (*numbers.RULES, *names.RULES, *addresses.RULES, *secrets.RULES, *generic.RULES)
+MODULES = (
+    addresses,
+    disguise,
+    english_names,
+    generic,
+    injection,
+    names,
+    numbers,
+    secrets,
+    wishes,
+    wishes_korean,
+)
+PATTERNS = {
+    **{rule.name: rule.pattern for rule in RULES},
+    **{
+        f"{wish.name} {at}": group
+        for wish in (*wishes.WISHES, *wishes_korean.WISHES)
+        for at, group in enumerate((*wish.groups, wish.unless))
+        if group
+    },
+    **{
+        f"{module.__name__}.{name}": value
+        for module in MODULES
+        for name, value in vars(module).items()
+        if isinstance(value, re.Pattern)
+    },
+}
 RECOGNISERS = (
     *scan.recognisers(),
     deny.Denied("deny", ("aaaaaaab", "가가가나", "a a a b")),
@@ -94,9 +168,9 @@ RECOGNISERS = (
 )
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_pattern_repeats_nothing_without_a_limit(rule: object) -> None:
-    pattern = rule.pattern.pattern  # type: ignore[attr-defined]  # a tuple of rules of several modules
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_pattern_repeats_nothing_without_a_limit(name: str) -> None:
+    pattern = PATTERNS[name].pattern
     bare = re.sub(r"\\.", "_", pattern)
     bare = re.sub(r"\[\^?\]?[^\]]*\]", "_", bare)
     assert not re.search(r"[*+]|\{\d+,\}", bare), pattern

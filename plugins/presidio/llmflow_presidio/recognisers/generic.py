@@ -28,6 +28,13 @@ from llmflow_presidio.recognisers.rule import THRESHOLD, Rule, before
 if TYPE_CHECKING:
     from presidio_analyzer import PatternRecognizer
 
+_CHAPTER = re.compile(  # four numbers after one of these are a place in a document
+    r"(?:section|chapter|clause|article|paragraph|appendix|figure|table|step|절|장|항|항목|표|그림|부록|§|"
+    r"[<>=~!]=)[ ]?$",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"\d(?:\.\d){3}\.[ ]?[A-Za-z가-힣]|::(?![0-9A-Fa-f])")  # 1.2.2.1. Lists
+_PORT = re.compile(r":\d{1,5}(?![0-9A-Za-z:.])")
 _ENGINES = "presidio_analyzer.nlp_engine"
 _SUFFIXES = "TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS"
 
@@ -63,6 +70,7 @@ class Borrowed:
     recogniser: PatternRecognizer
     gate: re.Pattern[str]
     said: re.Pattern[str] | None = None  # words, one of which must stand near
+    least: float = 0.0  # how sure it is at least
 
     def find(self, text: str) -> Iterator[Finding]:
         """What Presidio finds and its check doesn't refuse."""
@@ -74,17 +82,20 @@ class Borrowed:
                 text[max(0, start - 40) : start] + " " + text[end : end + 20]
             ):
                 continue
-            if self._part_of_more(text, start, end) or _OTHER.search(text[max(0, start - 24) : start]):
+            lead = text[max(0, start - 24) : start]
+            if self.entity == "IP_ADDRESS" and _HEADING.match(text, start):
                 continue
-            score = 0.9 if self.said else found.score
+            if self._part_of_more(text, start, end) or _OTHER.search(lead) or _CHAPTER.search(lead):
+                continue
+            score = 0.9 if self.said else max(found.score, self.least)
             if score >= THRESHOLD:
                 yield Finding(start, end, self.entity, score, self.name)
 
     def _part_of_more(self, text: str, start: int, end: int) -> bool:
         """Whether it is cut out of something longer, as four numbers are of a version with five."""
-        return bool(re.match(r"[.\-:]?[0-9A-Za-z]", text[end : end + 2])) or bool(
-            re.search(r"[0-9A-Za-z][.\-:]?$", text[max(0, start - 2) : start])
-        )
+        port = self.entity == "IP_ADDRESS" and _PORT.match(text, end)
+        goes_on = not port and re.match(r"[.\-:]?[0-9A-Za-z]", text[end : end + 2])
+        return bool(goes_on or re.search(r"[0-9A-Za-z][.\-:]?$", text[max(0, start - 2) : start]))
 
 
 def borrowed() -> tuple[Borrowed, ...]:
@@ -108,7 +119,8 @@ def borrowed() -> tuple[Borrowed, ...]:
 def _borrow(name: str, recogniser: Any, gate: str, said: str | None) -> Borrowed:
     recogniser.global_regex_flags |= regex.ASCII
     words = re.compile(said, re.IGNORECASE | re.ASCII) if said else None
-    return Borrowed(name, recogniser.supported_entities[0], recogniser, re.compile(gate), words)
+    least = 0.85 if name == "ip" else 0.0  # surer than the address of the web that it is a part of
+    return Borrowed(name, recogniser.supported_entities[0], recogniser, re.compile(gate), words, least)
 
 
 def _email(match: re.Match[str]) -> float:
@@ -142,6 +154,13 @@ RULES = (
         "@",
     ),
     Rule(
+        "ethereum",
+        "CRYPTO",
+        re.compile(r"(?<![0-9A-Za-z])0x[0-9a-fA-F]{40}(?![0-9A-Za-z])"),
+        0.9,
+        "0x",
+    ),
+    Rule(
         "url",
         "URL",
         re.compile(
@@ -159,7 +178,8 @@ RULES = (
             r"(?<![0-9A-Za-z])(?<![0-9][-.])(?:\+(?!82)\d{1,3}[-. ]{0,2}(?:\(\d{1,4}\)[-. ]?)?\d{1,4}(?:[-. "
             r"]\d{2,8}){1,4}|\+(?!82)\d{8,15}|"
             r"(?:1[-. ])?\([2-9]\d{2}\)[ ]?\d{3}[-. ]\d{4}|"
-            r"(?:1[-. ])?[2-9]\d{2}[-. ]\d{3}[-. ]\d{4})(?![0-9])(?![-.][0-9])"
+            r"(?:1[-. ])?[2-9]\d{2}[-. ]\d{3}[-. ]\d{4}|0(?:20[ ]\d{4}[ ]\d{4}|\d{3}[ ]\d{3}[ ]\d{4}|"
+            r"\d{4}[ ]\d{6}))(?![0-9])(?![-.][0-9])"
         ),
         _phone,
         re.compile(r"\d{3}"),

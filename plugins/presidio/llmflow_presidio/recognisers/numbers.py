@@ -11,14 +11,12 @@ NUMBER = re.compile(r"\d{3}")
 
 # What says that the next number is another kind of number; right before it, a word may stand between.
 _OTHER = re.compile(
-    r"(?:주문|송장|운송장|일련|시리얼|제품|모델|상품|품번|자재|부품|문서|접수|관리|참조|추적|거래|승인|예약|"
-    r"버전|펌웨어|커널|패치|릴리스|빌드|바코드|세션|로그|"
-    r"타임스탬프|이슈|티켓|커밋|특허|출원|쿠폰|발주|견적|고시|계약|영수증|청구|사건|증권|전표|배치|"
-    r"order|tracking|serial|invoice|ticket|build|version|firmware|release|commit|sku|part|isbn|issn|ean|upc|barcode|batch|"
-    r"session|"
-    r"timestamp|revision|model|case|ref(?:erence)?|patent|receipt|trace|job)"
-    r"[ ]?(?:번호|코드|넘버|no\.?|number|num\.?|id|#|서)?[ ]{0,2}(?:는|은|이|가|:|=|#|is|"
-    r"was)?[ ]{0,2}[\"'(\[#]{0,2}(?:[A-Za-z]{1,4}-)?$",
+    r"(?:주문|송장|운송장|일련|시리얼|제품|모델|상품|품번|자재|부품|문서|접수|관리|참조|추적|거래|승인|"
+    r"예약|버전|펌웨어|커널|패치|릴리스|빌드|바코드|세션|로그|타임스탬프|이슈|티켓|커밋|특허|출원|쿠폰|"
+    r"발주|견적|고시|계약|영수증|청구|사건|증권|전표|배치|order|tracking|serial|invoice|ticket|build|"
+    r"version|firmware|release|commit|sku|part|isbn|issn|ean|upc|barcode|batch|session|timestamp|revision|"
+    r"model|case|ref(?:erence)?|patent|receipt|trace|job)[ ]?(?:번호|코드|넘버|no\.?|number|num\.?|id|#|"
+    r"서)?[ ]{0,2}(?:는|은|이|가|:|=|#|is|was)?[ ]{0,2}[\"'(\[#]{0,2}(?:[A-Za-z]{1,4}-)?$",
     re.IGNORECASE,
 )
 
@@ -29,10 +27,12 @@ def _said(*words: str) -> re.Pattern[str]:
 
 _RESIDENT = _said("주민", "rrn", "resident")
 _FOREIGNER = _said("외국인", "거소", "frn", "alien", "foreign")
-_CORPORATION = _said("법인", "corporate")
-_BUSINESS = _said("사업자", "brn", "business")
+_CORPORATION = _said("법인", "corporat", "corp[_ ]?n[ou]", "crn")
+_BUSINESS = _said(
+    "사업자", "brn", "business", "세금계산서", "공급자", "거래처", "tax[ _-]?(?:id|no)", "biz", "vat"
+)
 _PASSPORT = _said("여권", "passport")
-_LICENCE = _said("면허", "licen[cs]e")
+_LICENCE = _said("면허", "licen[cs]e", "driver")
 _CARD = _said("카드", "card", "visa", "비자", "마스터", "master", "amex", "결제", "cvc")
 _PHONE = _said(
     "전화",
@@ -56,6 +56,15 @@ _PHONE = _said(
     "문자",
     "hp",
     "고객센터",
+    "저장",
+    "안심",
+    "연락",
+    "걸어",
+    "reach",
+    "number",
+)
+_PHONE_NEXT = re.compile(
+    r"[ ]?(?:으로|로|번으로|번|에서|에)?[ ]?(?:[가-힣]{1,3}[ ])?(?:전화|연락|문자|통화|걸|부재중|콜)"
 )
 _PLATE = _said(
     "차량",
@@ -69,21 +78,36 @@ _PLATE = _said(
     "차번",
     "차번호",
     "차 ",
+    "차주",
+    "[ ]차(?:는|가|를|도|로|에|번)",
+    "견인",
+    "번호판",
     "plate",
     "vehicle",
 )
 _POSTAL = re.compile(
-    r"(?:우편[ ]?번호|우[ ]?\)|\(우|〒|zip(?:[ ]?code)?|postal(?:[ ]?code)?)[^0-9가-힣\n]{0,6}(?:는|"
-    r"은)?[ ]?$",
+    r"(?:우편[ ]?번호|우[ ]?\)|\(우|〒|zip(?:[ _]?code)?|postal(?:[ _]?code)?|"
+    r"postcode)[^0-9가-힣\n]{0,6}(?:는|은|가|이|도)?[ ]?$|(?:^|[\s(])우[ ]$",
     re.IGNORECASE,
 )
 _ACCOUNT = _said("계좌", "통장", "입금", "송금", "이체", "예금", "account", "환불", "출금", "가상계좌")
+_ACCOUNT_NEXT = re.compile(
+    r"[ ()]{0,3}(?:(?:으로|로|에|에다|앞으로)[ ])?(?:계좌|통장|입금|송금|이체|예금|환불)"
+)
+_BANKS = (
+    r"(?:국민|신한|우리|하나|농협|기업|제일|카카오|카뱅|케이|케뱅|토스|토뱅|새마을금고|새마을|신협|우체국|"
+    r"수협|대구|아이엠|부산|광주|전북|경남|제주|씨티|산업|수출입|산림조합|저축|외환|(?<![A-Za-z])(?:KB|NH|"
+    r"IBK|SC|MG|iM|KDB|Kookmin|Shinhan|Woori|Hana|Nonghyup|Kakao|Toss|Suhyup|Busan|Daegu|Citi|K(?=[ "
+    r"-]?Bank))(?=[ -]?Bank|(?![A-Za-z])))[ -]?(?:은행|뱅크|중앙회|증권|Bank(?![a-z]))?"
+)
 _BANK = re.compile(
-    r"(?:국민|KB|신한|우리|하나|농협|NH|기업|IBK|SC제일|제일|카카오|케이|토스|새마을금고|MG|신협|우체국|"
-    r"수협|대구|iM|아이엠|부산|광주|"
-    r"전북|경남|제주|한국씨티|씨티|산업|KDB|수출입|산림조합|저축|외환)(?:은행|뱅크|중앙회|"
-    r"증권)?[^0-9\n]{0,14}$",
+    _BANKS + r"(?:(?![가-힣])|(?=계좌|통장|예금|입출금|적금|으로|로|에|은|는)|(?<=[은뱅]행)|(?<=뱅크))"
+    r"(?:(?!번호|코드|센터|no)[^0-9\n]|계좌번호){0,14}$",
     re.IGNORECASE,
+)
+_BANK_NEXT = re.compile(
+    r"[ ]{0,2}[(/,]?[ ]?(?:국민|신한|우리|하나|농협|기업|제일|카카오|카뱅|케이|토스|새마을|신협|우체국|"
+    r"수협|대구|부산|광주|전북|경남|제주|씨티|산업)(?:은행|뱅크|금고|[ )/,\n]|$)"
 )
 
 
@@ -105,6 +129,8 @@ def _registration(match: re.Match[str]) -> float:
         return 0.0
     if (checksums.foreigner if foreign else checksums.resident)(number):
         return 0.95
+    if checksums.corporation(number) and number[4:6] in _FORMS and "11" <= number[:2] <= "22":
+        return 0.0  # one of a registry of companies
     written = "-" in match.group() or _RESIDENT.search(after(match)) or _FOREIGNER.search(lead)
     return 0.7 if written else 0.0  # given since October 2020, without a check digit
 
@@ -142,7 +168,12 @@ def _licence(match: re.Match[str]) -> float:
     said = _LICENCE.search(before(match)) or _LICENCE.search(after(match))
     if said:
         return 1.0
-    return 0.85 if match.group().count("-") >= 3 and not other(match) else 0.0
+    if other(match):
+        return 0.0
+    dashes = match.group().count("-")
+    if match.group()[0].isdigit():
+        return 0.85 if dashes >= 3 else 0.0
+    return 0.93 if dashes >= 2 else 0.0  # by its region; surer than an account of the bank that is called so
 
 
 def _card(match: re.Match[str]) -> float:
@@ -158,8 +189,7 @@ def _card(match: re.Match[str]) -> float:
 
 _ISSUED = re.compile(  # networks' ranges and their lengths; 9 is Korea's own
     r"(?:4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|(?:222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}|"
-    r"3[47]\d{13}|"
-    r"3(?:0[0-5]|[689]\d)\d{11}|35\d{14}|6\d{15}|9\d{15}|5[06-8]\d{10,14})$"
+    r"3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}|35\d{14}|6\d{15}|9\d{15}|5[06-8]\d{10,14})$"
 )
 
 
@@ -167,12 +197,22 @@ def _phone(match: re.Match[str]) -> float:
     if other(match):
         return 0.0
     number, lead = digits(match.group()), before(match)
-    if _ACCOUNT.search(lead[-12:]) or (_BANK.search(lead) and not _PHONE.search(lead[-8:])):
+    if _ACCOUNT.search(lead[-12:]):
         return 0.55  # an account may look like it
     parted = len(number) != len(match.group())
     if number.startswith(("01", "82")):
         return 0.95 if parted or _PHONE.search(lead) else 0.75
-    return 0.9 if parted else 0.8 if _PHONE.search(lead) else 0.0
+    return 0.9 if parted else 0.8 if _PHONE.search(lead) or _PHONE_NEXT.match(after(match)) else 0.0
+
+
+def _service(match: re.Match[str]) -> float:
+    """A number for a whole country: with a dash, or where something says that it is called."""
+    if "-" in match.group() or _CALLED.search(before(match, 12)) or _PHONE_NEXT.match(after(match)):
+        return _phone(match)
+    return 0.0
+
+
+_CALLED = _said("전화", "고객센터", "콜센터", "대표번호", "상담", "tel", "call")
 
 
 def _plate(match: re.Match[str]) -> float:
@@ -207,25 +247,27 @@ def _account(match: re.Match[str]) -> float:
     if not 10 <= len(number) <= 14:
         return 0.0
     lead = before(match)
-    bank, said = (
-        _BANK.search(lead),
-        _ACCOUNT.search(lead[-24:]) or _ACCOUNT.match(after(match).lstrip(" ()")),
-    )
+    bank = _BANK.search(lead) or _BANK_NEXT.match(after(match))
+    said = _ACCOUNT.search(lead[-24:]) or _ACCOUNT_NEXT.match(after(match))
     if not bank and not said:
         return 0.0
     if _CARD_LABEL.search(lead[-10:]) or (_PHONE_LABEL.search(lead[-10:]) and not said):
         return 0.0
-    if len(groups) == 1 and number.startswith("010") and not said:
+    if not said and _PHONE_SHAPE.fullmatch(match.group()):
         return 0.0
     if bank and said:
         return 0.97
     if other(match):
         return 0.0
     return (
-        0.92 if bank or len(groups) > 1 or re.search(r"계좌|통장|account", lead[-16:], re.IGNORECASE) else 0.0
+        0.92
+        if bank or len(groups) > 1 or _ACCOUNT_SURE.search(lead[-16:]) or _ACCOUNT_NEXT.match(after(match))
+        else 0.0
     )
 
 
+_PHONE_SHAPE = re.compile(r"01\d{8,9}|0(?:1\d|2|[3-6][1-5]|70|50\d)-\d{3,4}-\d{4}")
+_ACCOUNT_SURE = re.compile(r"계좌|통장|account", re.IGNORECASE)
 _CARD_LABEL = re.compile(r"카드|card", re.IGNORECASE)
 _PHONE_LABEL = re.compile(r"전화|연락처|휴대|핸드폰|고객센터|팩스|tel|phone|fax", re.IGNORECASE)
 _OPEN, _CLOSE = r"(?<![0-9])(?<![0-9][-.])", r"(?![0-9])(?![-.][0-9])"
@@ -284,23 +326,32 @@ RULES = (
         "kr-phone",
         "PHONE_NUMBER",
         re.compile(
-            r"(?<![0-9A-Za-z])(?<![0-9][-.])(?:(?:\(\+?82\)|\+?82)[ -]{0,2}\(?0?\)?(?:1[016-9]|2|[3-6][1-5]|"
-            r"70|50\d)\)?|"
-            r"(?:\(0(?:1[016-9]|2|[3-6][1-5]|70|80|50\d)\)|0(?:1[016-9]|2|[3-6][1-5]|70|80|50\d)\)?))"
+            r"(?<![0-9A-Za-z])(?<![0-9][-.])(?:(?:\(\+?82\)|\+?82)[ .-]{0,2}\(?0?\)?(?:1[016-9]|2|"
+            r"[3-6][1-5]|70|50\d)\)?|(?:\(0(?:1[016-9]|2|[3-6][1-5]|70|80|50\d)\)|0(?:1[016-9]|2|"
+            r"[3-6][1-5]|70|80|50\d)\)?))"
             r"[-. ]{0,3}\d{3,4}[-. ]{0,3}\d{4}" + _CLOSE
         ),
         _phone,
         NUMBER,
     ),
     Rule(
+        "kr-phone-spoken",
+        "PHONE_NUMBER",
+        re.compile(
+            r"(?<![가-힣])[공영]일[공영][ -]?[공영일이삼사오육칠팔구]{4}[ -]?[공영일이삼사오육칠팔구]{4}"
+        ),
+        0.9,
+        re.compile("[공영]일[공영]"),
+    ),
+    Rule(
         "kr-phone-service",
         "PHONE_NUMBER",
         re.compile(
-            r"(?<![0-9A-Za-z])(?<![0-9][-.])1(?:5(?:22|33|44|55|66|77|88|99)|6(?:00|11|22|33|44|55|"
-            r"61|66|68|70|77|88|99)|"
-            r"8(?:00|11|22|33|44|55|66|77|88|99))-\d{4}" + _CLOSE
+            r"(?<![0-9A-Za-z])(?<![0-9][-.])1(?:5(?:22|33|44|55|66|77|88|99)|6(?:00|11|22|33|44|55|61|66|"
+            r"68|70|77|88|99)|"
+            r"8(?:00|11|22|33|44|55|66|77|88|99))[- ]?\d{4}" + _CLOSE
         ),
-        _phone,
+        _service,
         NUMBER,
     ),
     Rule(
@@ -308,11 +359,9 @@ RULES = (
         "KR_VEHICLE_PLATE",
         re.compile(
             r"(?<![0-9])(?<![0-9][-.])(?P<region>(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|"
-            r"충남|전북|전남|경북|경남|제주)[ ]?)?"
-            r"\d{2,3}[ "
+            r"충남|전북|전남|경북|경남|제주)[ ]?)?\d{2,3}[ "
             r"]?(?P<use>[가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주바사아자허하호배])"
-            r"(?P<gap>[ ]?)"
-            r"\d{4}(?![0-9])(?![-.,:][0-9])"
+            r"(?P<gap>[ ]?)\d{4}(?![0-9])(?![-.,:][0-9])"
         ),
         _plate,
         NUMBER,
