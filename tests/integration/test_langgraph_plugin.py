@@ -31,7 +31,7 @@ PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 UNPACKED = 52_428_800  # bytes: MAX_PLUGIN_PACKAGE_SIZE of Dify's daemon
 CONTEXT = 16_384  # tokens
 PACE = 20.0  # times of scenarios are made for a model that takes no time, on a machine that does nothing else
-SCENARIOS = [*scenarios()]
+SCENARIOS = scenarios()
 PLAN = next(one for one in SCENARIOS if one.name == "a plan of two steps, and a critic who accepts")
 ONE_TOOL = next(one for one in SCENARIOS if one.name == "one tool, and its result cited")
 
@@ -103,6 +103,8 @@ def test_a_scenario(stage: Stage, scenario: Scenario) -> None:
     model, tools, storage = stage.forced(scenario), Tools(scenario.tools, PACE), Storage()
     if scenario.stop_after:
         model.after = lambda number: stop(stage, scenario) if number == scenario.stop_after else None
+    if scenario.stop_during:
+        tools.begins = lambda name: stop(stage, scenario) if name == scenario.stop_during else None
     said = stage.play(scenario, model, tools, storage)
     judge(scenario.expect, outcome(said, model, tools))
     assert model.said == len(scenario.script)
@@ -195,6 +197,14 @@ def test_text_comes_as_the_server_says_it(stage: Stage) -> None:
         last["used"][f"{part}_tokens"] for part in ("prompt", "completion")
     )
     assert last["execution_metadata"]["total_tokens"] > 0
+    variables = {
+        one["message"]["variable_name"]: one["message"]["variable_value"]
+        for one in said
+        if one["type"] == "variable"
+    }
+    assert variables == {
+        name: last[name] for name in ("answer", "ended", "citations", "plan", "notes", "used")
+    }
     (resources,) = [one for one in said if one["type"] == "retriever_resources"]
     assert resources["message"]["retriever_resources"][0]["content"] == "서울 맑음 21도"
 
@@ -206,7 +216,9 @@ def test_logs_are_a_tree_with_times_and_tokens(stage: Stage) -> None:
     roots = [log for log in by_id.values() if not log["parent_id"]]
     assert [log["label"] for log in roots] == ["에이전트: plan-execute"]
     assert all(log["parent_id"] in by_id for log in by_id.values() if log["parent_id"])
-    assert depth(by_id, next(log for log in logs if log["label"] == "weather")) == 3  # run, step, round, tool
+    assert (
+        depth(by_id, next(log for log in logs if log["label"] == "weather(서울)")) == 3
+    )  # run, step, round, tool
     models = [log for log in by_id.values() if log["label"].startswith("모델")]
     assert len(models) == 7
     assert all(log["metadata"]["total_tokens"] > 0 and log["metadata"]["elapsed_time"] > 0 for log in models)
@@ -252,7 +264,11 @@ def test_storage_that_fails_does_not_end_the_run(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"model": None}, "Choose a model"),
+        ({"model": None}, "model: choose one"),
+        (
+            {"tool_calls": "often", "tool_seconds": 0},
+            "tool_calls must be one of .* tool_seconds must be between",
+        ),
         ({"query": " "}, "question is empty"),
         ({"maximum_steps": 0}, "maximum_steps must be between"),
         ({"maximum_money": "a lot"}, "maximum_money must be an amount"),

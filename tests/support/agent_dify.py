@@ -72,6 +72,7 @@ class Tools:
 
     cases: Mapping[str, ToolCase]
     pace: float
+    begins: Callable[[str], Any] = str  # told a tool's name
     ran: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -83,6 +84,7 @@ class Tools:
         with self.lock:
             number = self.ran.get(name, 0)
             self.ran[name] = number + 1
+        self.begins(name)
         threading.Event().wait(case.takes * self.pace)
         try:
             text = case.gift(number, request["tool_parameters"])

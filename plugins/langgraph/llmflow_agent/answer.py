@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmflow_agent.budget import Limits, Spent
-from llmflow_agent.forms import means_a_call
+from llmflow_agent.replies import means_a_call
 from llmflow_agent.state import Note, Step
 from llmflow_agent.texts import Texts
 from llmflow_agent.tools import Result

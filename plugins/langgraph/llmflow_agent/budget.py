@@ -23,7 +23,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Spent:
-    """What a run has used, over all its sittings."""
+    """What a run has used, over all its attempts."""
 
     steps: int = 0
     prompt_tokens: int = 0

@@ -29,7 +29,7 @@ from langgraph.checkpoint.base import (
 from langgraph.types import Send
 
 from llmflow_agent.budget import Spent
-from llmflow_agent.guards import Round
+from llmflow_agent.loops import Round
 from llmflow_agent.model import Call, Message
 from llmflow_agent.state import Desk, Note, Step
 from llmflow_agent.tools import Result
@@ -92,6 +92,11 @@ class Record:
     checkpoint: dict[str, Any]
     metadata: dict[str, Any]
     writes: list[list[Any]]  # task id, its path, channel, value
+
+    @property
+    def id(self) -> str:
+        """The checkpoint's own name, which LangGraph gives it."""
+        return str(self.checkpoint["items"]["id"])
 
 
 class Saver(BaseCheckpointSaver[int]):
@@ -171,19 +176,23 @@ class Saver(BaseCheckpointSaver[int]):
 
     def put_writes(
         self,
-        config: RunnableConfig,  # noqa: ARG002 - LangGraph's signature
+        config: RunnableConfig,
         writes: Sequence[tuple[str, Any]],
         task_id: str,
         task_path: str = "",
     ) -> None:
-        """Keep what a task returned: at once where others run beside it, else with the checkpoint that follows."""
+        """Keep what a task returned: at once where others run beside it, else with the checkpoint that follows.
+
+        LangGraph hands this over in the background and waits for none of it: on a busy machine it may come when the
+        next checkpoint, which holds it already, is kept. It belongs to the one before, and is dropped.
+        """
         kept = [
             [task_id, task_path, channel, encode(value)]
             for channel, value in writes
             if channel not in NOT_KEPT
         ]
         with self._lock:
-            if self._record is None or not kept:
+            if self._record is None or not kept or self._record.id != _id(config):
                 return
             self._record.writes = [one for one in self._record.writes if one[0] != task_id] + kept
             if "push" in task_path:
@@ -227,6 +236,11 @@ class Saver(BaseCheckpointSaver[int]):
             self.trouble = self.trouble or type(error).__name__
 
 
+def _id(config: RunnableConfig) -> str:
+    """The checkpoint that a configuration is about."""
+    return str(config.get("configurable", {}).get("checkpoint_id", ""))
+
+
 def slot(run: str, probe: int) -> str:
     """Where a run's record may be."""
     digest = hashlib.sha256(f"{probe}\0{run}".encode()).digest()
@@ -235,7 +249,7 @@ def slot(run: str, probe: int) -> str:
 
 def pack(record: Record, expires: float) -> bytes:
     """A record as bytes."""
-    held = {"version": VERSION, "expires": expires, **dataclasses.asdict(record)}
+    held = {"version": VERSION, "expires": expires, **vars(record)}
     return zlib.compress(json.dumps(held, ensure_ascii=False, separators=(",", ":")).encode(), 1)
 
 

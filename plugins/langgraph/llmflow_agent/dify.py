@@ -24,6 +24,7 @@ TYPES = {
     "number": {"type": "number"}, "boolean": {"type": "boolean"}, "checkbox": {"type": "boolean"},
     "object": {"type": "object"}, "array": {"type": "array"}, "date-range": {"type": "object"}, "any": {},
 }  # fmt: skip
+FORMS = ("auto", "native", "text")  # how tools are called
 FILES = {"file", "files"}
 Forward = Callable[[Any], None]  # hands a message of a tool on to the user: pictures, files
 
@@ -52,7 +53,9 @@ class DifyModel:
 
     def __init__(self, session: Session, chosen: Any, form: str = "auto") -> None:
         if not isinstance(chosen, Mapping) or not chosen.get("provider") or not chosen.get("model"):
-            raise BadRequest("Choose a model.")
+            raise BadRequest("model: choose one.")
+        if form not in FORMS:
+            raise BadRequest(f"tool_calls must be one of {', '.join(FORMS)}.")
         self._session, self._chosen = session, chosen
         entity = chosen.get("entity") or {}
         features = {str(feature) for feature in entity.get("features") or ()}
@@ -195,11 +198,13 @@ def history(chosen: Mapping[str, Any]) -> list[Message]:
 
 def tools(session: Session, given: Any, forward: Forward) -> list[DifyTool]:
     """The tools that a form chose; of two with one name, the second gets its provider's before it."""
+    if not given:
+        return []
     from dify_plugin.interfaces.agent import ToolEntity
     from pydantic import ValidationError
 
     found: dict[str, DifyTool] = {}
-    for one in given or ():
+    for one in given:
         try:
             entity = ToolEntity.model_validate(one)
         except ValidationError as error:

@@ -14,15 +14,17 @@ from functools import lru_cache
 from typing import Any, cast
 
 from langgraph.graph import StateGraph
+from langgraph.graph.state import CompiledStateGraph
 
 from llmflow_agent import trace
 from llmflow_agent.answer import Answer, checked, early, ended_because, usable
 from llmflow_agent.budget import Limits, Spent
+from llmflow_agent.characters import sound
 from llmflow_agent.checkpoints import DAY, Memory, Saver, Storage
 from llmflow_agent.errors import BadRequest, ModelFailed, Stopped
 from llmflow_agent.model import Message, Model
 from llmflow_agent.patterns import plan_execute, react, supervisor
-from llmflow_agent.sitting import Role, Run
+from llmflow_agent.run import Role, Run
 from llmflow_agent.state import Desk, Note, State
 from llmflow_agent.texts import texts
 from llmflow_agent.tools import Tool
@@ -67,7 +69,7 @@ def run(job: Job) -> Iterator[Event]:
     model fails or `stop` says so, and the answer says that.
     """
     _check(job)
-    yield from _Attempt(job).events()
+    yield from _Attempt(_sound(job)).events()
 
 
 class _Attempt:
@@ -77,7 +79,7 @@ class _Attempt:
         self._job, self._words = job, texts(job.question)
         self._saver = Saver(job.storage, f"{job.owner}\0{job.run_id}", _about(job), job.lifetime)
         self._resumed = bool(job.run_id) and self._saver.found()
-        self._graph = _graph(job.pattern).compile(checkpointer=self._saver)
+        self._graph = _graph(job.pattern).copy({"checkpointer": self._saver})
         self._config: Any = {
             "configurable": {"thread_id": "run"},
             "recursion_limit": STEPS,
@@ -93,15 +95,15 @@ class _Attempt:
         if self._resumed:
             line = trace.begun(self._words.labels["resumed"], self._root.id, self._job.clock())
             yield trace.finished(line, self._job.clock())
-        ended, why = "", ""
+        ended, why, spent = "", "", None
         try:
             for event in self._stream():
                 yield self._tree.seen(event)
-        except Stopped:
-            ended = "stopped"
+        except Stopped as stopped:
+            ended, spent = "stopped", stopped.spent
         except ModelFailed as error:
-            ended, why = "failed", str(error)
-        yield from self._end(ended, why)
+            ended, why, spent = "failed", str(error), error.spent
+        yield from self._end(ended, why, spent)
 
     def _stream(self) -> Iterator[Any]:
         carried = self._state().get("spent", Spent()).seconds if self._resumed else 0.0
@@ -113,9 +115,11 @@ class _Attempt:
             durability="sync",
         )
 
-    def _end(self, ended: str, why: str) -> Iterator[Event]:
+    def _end(self, ended: str, why: str, spent: Spent | None) -> Iterator[Event]:
         """The answer, and every line of the trace finished."""
         job, state = self._job, self._state()
+        if spent:
+            state["spent"] = spent
         answer = self._answer(state, ended, why)
         # a run that was killed at its very end has nothing left to do, and nobody to whom its answer was shown
         here = state.get("shown_by") == self._root.id
@@ -156,7 +160,7 @@ class _Attempt:
 
 
 class _Tree:
-    """The lines of the trace that have begun; one whose parent began in an earlier sitting hangs from the root."""
+    """The lines of the trace that have begun; one whose parent began in an earlier attempt hangs from the root."""
 
     def __init__(self, root: Log) -> None:
         self._root, self._known, self._open = root, {root.id}, dict[str, Log]()
@@ -180,8 +184,9 @@ class _Tree:
 
 
 @lru_cache
-def _graph(pattern: str) -> StateGraph[State, Run]:
-    return PATTERNS[pattern]()
+def _graph(pattern: str) -> CompiledStateGraph[State, Run, State, State]:
+    """Compiled once: that takes milliseconds, and a run needs only its own checkpoints."""
+    return PATTERNS[pattern]().compile()
 
 
 def _run(job: Job, root: str, carried: float) -> Run:
@@ -191,6 +196,12 @@ def _run(job: Job, root: str, carried: float) -> Run:
         texts=texts(job.question), fence=secrets.token_hex(4), root=root, critic=job.critic, roles=tuple(job.roles),
         plan_steps=job.plan_steps, stop=job.stop, clock=job.clock, began=job.clock(), carried=carried,
     )  # fmt: skip
+
+
+def _sound(job: Job) -> Job:
+    """A job whose texts every side takes."""
+    history = [replace(one, content=sound(one.content)) for one in job.history]
+    return replace(job, question=sound(job.question), instruction=sound(job.instruction), history=history)
 
 
 def _about(job: Job) -> str:

@@ -8,6 +8,8 @@ AgentError
 
 from __future__ import annotations
 
+from llmflow_agent.budget import Spent
+
 
 class AgentError(Exception):
     """The base of all failures here; the text is for a user, without keys or prompts."""
@@ -20,6 +22,8 @@ class BadRequest(AgentError):
 class ModelFailed(AgentError):
     """The model gave no answer."""
 
+    spent: Spent | None = None  # what the run had used when it broke off, this call included
+
     def __init__(self, text: str, *, overflow: bool = False) -> None:
         super().__init__(text)
         self.overflow = overflow
@@ -31,6 +35,8 @@ class ToolFailed(AgentError):
 
 class Stopped(Exception):
     """The caller wants the run to end; what was done stays in the checkpoint."""
+
+    spent: Spent | None = None  # as above
 
 
 class Ended(Exception):

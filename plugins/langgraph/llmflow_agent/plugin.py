@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
@@ -23,13 +23,21 @@ from llmflow_agent.budget import Limits
 from llmflow_agent.dify import DifyModel, DifyStorage, Session
 from llmflow_agent.engine import Job
 from llmflow_agent.errors import BadRequest
-from llmflow_agent.sitting import Role
+from llmflow_agent.run import Role
 from llmflow_agent.texts import texts
 from llmflow_agent.trace import Log, Text
 
 STOP = {"/stop", "/중지"}
 MOST_ROLES = 12
 SOURCE = 2000  # characters of a source below an answer
+OUTPUTS = (
+    "answer",
+    "ended",
+    "citations",
+    "plan",
+    "notes",
+    "used",
+)  # of the node, as its output_schema names them
 BOUNDS = {  # of numbers in the form: lowest, highest
     "maximum_steps": (1, 200), "maximum_tokens": (0, 10_000_000), "maximum_seconds": (1, 3600),
     "tool_seconds": (1, 240), "parallel_calls": (1, 16), "plan_steps": (1, 20), "result_characters": (200, 100_000),
@@ -109,37 +117,36 @@ def messages(pattern: str, parameters: Mapping[str, Any], session: Any, user: st
 
 
 def job_of(pattern: str, parameters: Mapping[str, Any], session: Session, forward: dify.Forward) -> Job:
-    """The job that a form asks for. Raises BadRequest."""
+    """The job that a form asks for. Raises BadRequest with everything that is wrong in it."""
     chosen = parameters.get("model")
-    model = DifyModel(session, chosen, str(parameters.get("tool_calls") or "auto"))
-    tools = dify.tools(session, parameters.get("tools"), forward)
+    model, tools, own_roles, budgets, plan_steps = _each(
+        lambda: DifyModel(session, chosen, str(parameters.get("tool_calls") or "auto")),
+        lambda: dify.tools(session, parameters.get("tools"), forward),
+        lambda: roles(parameters.get("roles")),
+        lambda: limits(parameters),
+        lambda: _number(parameters, "plan_steps", 6),
+    )
     return Job(
         question=str(parameters.get("query") or ""), model=model, pattern=pattern,
-        instruction=str(parameters.get("instruction") or ""), tools=tools,
-        roles=roles(parameters.get("roles")), history=dify.history(chosen or {}), limits=limits(parameters),
-        critic=_true(parameters.get("critic")), plan_steps=int(_number(parameters, "plan_steps", 6)),
-        storage=DifyStorage(session),
+        instruction=str(parameters.get("instruction") or ""), tools=tools, roles=own_roles,
+        history=dify.history(chosen or {}), limits=budgets, critic=_true(parameters.get("critic")),
+        plan_steps=int(plan_steps), storage=DifyStorage(session),
     )  # fmt: skip
 
 
 def limits(parameters: Mapping[str, Any]) -> Limits:
-    """The budgets of a form; a field that is empty keeps its default. Raises BadRequest."""
+    """The budgets of a form; a field that is empty keeps its default. Raises BadRequest with all that is wrong."""
     usual = Limits()
-    try:
-        money = Decimal(str(parameters.get("maximum_money") or 0))
-    except InvalidOperation as error:
-        raise BadRequest("maximum_money must be an amount like 0.50.") from error
-    if not money.is_finite() or money < 0:
-        raise BadRequest("maximum_money must be an amount like 0.50.")
-    return Limits(
-        steps=int(_number(parameters, "maximum_steps", usual.steps)),
-        tokens=int(_number(parameters, "maximum_tokens", usual.tokens)),
-        seconds=_number(parameters, "maximum_seconds", usual.seconds),
-        money=money,
-        tool_seconds=_number(parameters, "tool_seconds", usual.tool_seconds),
-        at_once=int(_number(parameters, "parallel_calls", usual.at_once)),
-        result_chars=int(_number(parameters, "result_characters", usual.result_chars)),
+    steps, tokens, seconds, money, tool_seconds, at_once, result_chars = _each(
+        lambda: _number(parameters, "maximum_steps", usual.steps),
+        lambda: _number(parameters, "maximum_tokens", usual.tokens),
+        lambda: _number(parameters, "maximum_seconds", usual.seconds),
+        lambda: _money(parameters.get("maximum_money")),
+        lambda: _number(parameters, "tool_seconds", usual.tool_seconds),
+        lambda: _number(parameters, "parallel_calls", usual.at_once),
+        lambda: _number(parameters, "result_characters", usual.result_chars),
     )
+    return Limits(int(steps), int(tokens), seconds, money, tool_seconds, int(at_once), int(result_chars))
 
 
 def roles(given: Any) -> tuple[Role, ...]:
@@ -150,7 +157,7 @@ def roles(given: Any) -> tuple[Role, ...]:
     except (yaml.YAMLError, ValidationError) as error:
         raise BadRequest(
             "roles must be a YAML list, each with a name and, where needed, description, instruction and tools:"
-            f" {_first(error)}"
+            f" {_problems(error)}."
         ) from error
 
 
@@ -166,7 +173,11 @@ def message(event: engine.Event) -> Iterator[Any]:
         case Answer() as answer:
             if answer.citations:
                 yield Said(type=Said.MessageType.RETRIEVER_RESOURCES, message=_resources(answer))
-            told = {"execution_metadata": metadata(answer), **answer.json()}
+            found = answer.json()
+            for name in OUTPUTS:
+                variable = Said.VariableMessage(variable_name=name, variable_value=found[name])
+                yield Said(type=Said.MessageType.VARIABLE, message=variable)
+            told = {"execution_metadata": metadata(answer), **found}
             yield Said(type=Said.MessageType.JSON, message=Said.JsonMessage(json_object=told))
 
 
@@ -243,12 +254,35 @@ def _number(parameters: Mapping[str, Any], name: str, usual: float) -> float:
     return found
 
 
+def _money(given: Any) -> Decimal:
+    wrong = BadRequest("maximum_money must be an amount like 0.50.")
+    try:
+        money = Decimal(str(given or 0))
+    except InvalidOperation as error:
+        raise wrong from error
+    if not money.is_finite() or money < 0:
+        raise wrong
+    return money
+
+
+def _each(*reads: Callable[[], Any]) -> list[Any]:
+    """What each part of a form comes to. Raises BadRequest with what is wrong in any of them."""
+    found, wrong = [], []
+    for read in reads:
+        try:
+            found.append(read())
+        except BadRequest as error:
+            wrong.append(str(error))
+    if wrong:
+        raise BadRequest(" ".join(wrong))
+    return found
+
+
 def _true(given: Any) -> bool:
     return str(given).strip().lower() in ("true", "1", "on", "yes")
 
 
-def _first(error: Exception) -> str:
+def _problems(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        one = error.errors()[0]
-        return f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+        return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors())
     return str(error).splitlines()[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, TypedDict
 
 from llmflow_agent.budget import Spent
-from llmflow_agent.guards import Round
+from llmflow_agent.loops import Round
 from llmflow_agent.model import Call, Message
 from llmflow_agent.tools import Result
 from llmflow_agent.trace import Log
@@ -66,7 +66,7 @@ class State(TypedDict, total=False):
     notes: Annotated[tuple[Note, ...], operator.add]
     ended: str
     streamed: str  # what of the draft was shown while it was written
-    shown_by: str  # the sitting that did, by the root of its trace
+    shown_by: str  # the attempt that did, by the root of its trace
 
 
 class Errand(TypedDict):

@@ -14,14 +14,17 @@ from typing import Any, Protocol
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 from referencing import Registry
 
-from llmflow_agent.errors import ToolFailed
-from llmflow_agent.forms import Unreadable, read
+from llmflow_agent.characters import sound
+from llmflow_agent.errors import Stopped, ToolFailed
+from llmflow_agent.injection import cut, orders
 from llmflow_agent.model import Call, ToolSpec
+from llmflow_agent.replies import Unreadable, compact, read
 from llmflow_agent.texts import Texts
-from llmflow_agent.trust import cut, orders
 
 FAILURES = 3  # of one tool in a run, after which it is not offered any more
 PROBLEMS = 5  # told to the model at once
+LOOK = 0.05  # seconds between two looks at whether a call is still waited for
+ARGUMENTS = 80  # characters of them in the trace
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 NO_REFERENCES: Registry[Any] = (
     Registry()
@@ -53,6 +56,15 @@ class Result:
     orders: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """What one call may take: seconds, and characters of its result; `stop` says that nobody waits any more."""
+
+    seconds: float
+    characters: int
+    stop: Callable[[], bool] = lambda: False
+
+
 class BadArguments(ValueError):
     """Arguments that a tool's schema refuses."""
 
@@ -72,21 +84,29 @@ def arguments(spec: ToolSpec, text: str) -> dict[str, Any]:
     return fitted
 
 
-def run(tool: Tool, call: Call, given: Mapping[str, Any], seconds: float, most: int, texts: Texts) -> Result:
-    """Run one call for at most `seconds`; a failure is a result as well."""
+def run(tool: Tool, call: Call, given: Mapping[str, Any], allowed: Allowed, texts: Texts) -> Result:
+    """Run one call within what it is allowed; a failure is a result as well. Raises Stopped."""
     begun = time.monotonic()
     try:
-        text, ok = within(seconds, lambda: tool.run(given)), True
+        text, ok = within(allowed.seconds, lambda: tool.run(given), allowed.stop), True
     except ToolFailed as error:
         text, ok = str(error), False
     except TimeoutError:
-        text, ok = f"no answer in {seconds:g} s", False
-    shown = cut(text, most, texts)
+        text, ok = f"no answer in {allowed.seconds:g} s", False
+    shown = cut(sound(text), allowed.characters, texts)
     return Result(call, shown, ok, time.monotonic() - begun, orders=orders(shown))
 
 
-def within(seconds: float, work: Callable[[], str]) -> str:
-    """What `work` returns. Raises TimeoutError when that takes too long, and then forgets about it."""
+def labelled(call: Call, given: Mapping[str, Any]) -> str:
+    """A call in a line of the trace: several of one tool are told apart by what they ask."""
+    values = ", ".join(value if isinstance(value, str) else compact(value) for value in given.values())
+    return f"{call.name}({values[:ARGUMENTS]})" if values else call.name
+
+
+def within(seconds: float, work: Callable[[], str], stop: Callable[[], bool] = lambda: False) -> str:
+    """What `work` returns. Raises TimeoutError when that takes too long, Stopped when `stop` says so, and then forgets
+    about it.
+    """
     said: queue.SimpleQueue[str | BaseException] = queue.SimpleQueue()
     context = contextvars.copy_context()
 
@@ -97,13 +117,18 @@ def within(seconds: float, work: Callable[[], str]) -> str:
             said.put(error)
 
     threading.Thread(target=do, daemon=True).start()
-    try:
-        found = said.get(timeout=max(0.0, seconds))
-    except queue.Empty:
-        raise TimeoutError from None
-    if isinstance(found, BaseException):
-        raise found
-    return found
+    ends = time.monotonic() + seconds
+    while (left := ends - time.monotonic()) > 0:
+        try:
+            found = said.get(timeout=min(left, LOOK))
+        except queue.Empty:
+            if stop():
+                raise Stopped from None
+            continue
+        if isinstance(found, BaseException):
+            raise found
+        return found
+    raise TimeoutError
 
 
 def _problems(spec: ToolSpec, given: Mapping[str, Any]) -> list[str]:

@@ -1,228 +1,306 @@
-"""The two nodes that all patterns share: think, which asks the model what to do, and tool, which does one thing.
-
-Tools are sent out side by side, each a task of its own: LangGraph keeps what each returned as soon as it is there, so
-that a run that is killed among them goes on with the rest, and runs none twice.
-"""
+"""Whoever works in a node: what it knows of its run, what it spends, what it tells, and how it asks the model."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
 
 from langgraph.runtime import Runtime
-from langgraph.types import Send
 
-from llmflow_agent import guards, tools, trust
-from llmflow_agent.errors import Ended
-from llmflow_agent.forms import Turn, Unreadable
-from llmflow_agent.guards import Round
-from llmflow_agent.model import Call, Message
-from llmflow_agent.sitting import Node, Run, Sitting, conversation, node
-from llmflow_agent.state import Desk, Errand, State, Step
-from llmflow_agent.tools import FAILURES, BadArguments, Result
+from llmflow_agent import replies, trace
+from llmflow_agent.answer import Stream, usable
+from llmflow_agent.budget import Spent, over
+from llmflow_agent.characters import Pieces, sound, sound_json
+from llmflow_agent.context import fitted, size, tokens
+from llmflow_agent.errors import Ended, ModelFailed, Stopped
+from llmflow_agent.injection import neutral
+from llmflow_agent.model import Message, Said, ToolSpec, Usage, Watch
+from llmflow_agent.replies import Reply, Turn, Unreadable
+from llmflow_agent.run import Run
+from llmflow_agent.state import Note, State, Step
+from llmflow_agent.tools import FAILURES
+from llmflow_agent.trace import Log, Text
 
-MOST_CALLS = 8  # in one round
+LABEL = 200  # characters of a line's label
 NOTHING = "…"  # what stands in the conversation for an empty answer: many servers refuse empty messages
-SLIPS = 2  # unreadable or empty answers in a row that are answered with a reflection
+TRIES = 2  # of a call that the model fails, before the run does
+Emit = Callable[[Any], None]
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How a pattern's desk works: calls of the model kept back for later, and whether its text is the answer."""
+class Worker:
+    """The hands of one node, for as long as it works."""
 
-    reserve: int = 0
-    speaks: bool = True
+    def __init__(self, run: Run, state: State, emit: Emit) -> None:
+        self.run, self.state, self._emit = run, state, emit
+        self.spent = state.get("spent", Spent())
+        self.notes: list[Note] = []
+        # by the last turn that said something; what an earlier attempt showed, the reader of this one never saw
+        self.streamed = state.get("streamed", "") if state.get("shown_by") == run.root else ""
+        self._new_turn = True
 
+    @property
+    def now(self) -> float:
+        """The run's clock."""
+        return self.run.clock()
 
-def thinking(manner: Manner) -> Node:
-    """The node `think` in a pattern's manner."""
+    @property
+    def left(self) -> float:
+        """Seconds that the run may still take."""
+        return self.run.limits.seconds - self._seconds()
 
-    def think(state: State, sitting: Sitting) -> State:
-        desk = absorbed(state, sitting)
-        circle = guards.verdict(desk.rounds)
-        if circle.act == "end":
-            return _failed(desk, sitting, manner, "loop")
-        if manner.reserve and sitting.steps_left <= manner.reserve:
-            return {"desk": desk, "calls": (), "ended": "budget-steps"}
-        last = sitting.steps_left <= manner.reserve + 1
-        number = len(desk.rounds) + desk.slips + 1
-        desk = replace(desk, round=sitting.begin("round", _above(desk), number=number))
-        offered = () if last else sitting.offered(_names(desk, sitting.run))
+    @property
+    def steps_left(self) -> int:
+        """How often the model may still be asked."""
+        return self.run.limits.steps - self.spent.steps
+
+    def note(self, kind: str, **fields: Any) -> None:
+        """Something that the answer's reader should know, said once."""
+        note = Note(kind, self.run.texts.notes[kind].format(**fields))
+        if note not in self.state.get("notes", ()) and note not in self.notes:
+            self.notes.append(note)
+
+    def begin(self, label: str, parent: str = "", **fields: Any) -> Log:
+        """A line of the trace that begins; `label` is a key of Texts.labels."""
+        return self.line(self.run.texts.labels[label].format(**fields), parent)
+
+    def line(self, text: str, parent: str, data: Mapping[str, Any] | None = None, provider: str = "") -> Log:
+        """A line of the trace that begins, with a text of its own."""
+        log = trace.begun(text[:LABEL], parent or self.run.root, self.now, data, provider)
+        self._emit(log)
+        return log
+
+    def finish(
+        self, log: Log | None, data: Mapping[str, Any] | None = None, error: str = "", **more: Any
+    ) -> None:
+        """A line of the trace that is finished."""
+        if log:
+            self._emit(trace.finished(log, self.now, data, error, **more))
+
+    def say(self, text: str, goes_on: bool = False) -> None:
+        """A piece of the answer; what does not go on from the turn before begins a new paragraph."""
+        if text and self._new_turn and not goes_on:
+            self._new_turn = False
+            if self.streamed:
+                self._emit(Text("\n\n"))
+                self.streamed = ""
+        if text:
+            self.streamed += text
+            self._emit(Text(text))
+
+    def offered(self, names: Sequence[str] | None = None) -> tuple[ToolSpec, ...]:
+        """The tools of the form that still work, or those of them that are named; nothing else is ever offered."""
+        gone = {name for name in self.run.tools if self.failures(name) >= FAILURES}
+        return tuple(
+            tool.spec
+            for name, tool in self.run.tools.items()
+            if name not in gone and (names is None or name in names)
+        )
+
+    def failures(self, tool: str) -> int:
+        """How often a tool has failed in this run."""
+        return sum(one.ran and not one.ok and one.call.name == tool for one in self.state.get("results", ()))
+
+    def rules(self, more: str = "") -> Message:
+        """The first message of every call, made from the form alone."""
+        texts = self.run.texts
+        parts = (self.run.instruction, texts.rules.format(language=texts.language), more)
+        return Message("system", "\n\n".join(part for part in parts if part), stays=True)
+
+    def ask(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], parent: str, speak: bool = False
+    ) -> Turn:
+        """Ask for text or calls. Raises Unreadable, Ended, Stopped, ModelFailed."""
+        native = self.run.model.native_tools
+        if not native:
+            messages = self._described(replies.as_text(messages), tools)
+        said = self._within_budget(
+            messages, tools if native else (), parent, speak, blocks=bool(tools) and not native
+        )
+        if said.calls:
+            return Turn(replies.without_thoughts(said.text), said.calls)
         try:
-            asked = _messages(state, desk, sitting, circle.why, last)
-            turn = sitting.turn(asked, offered, _id(desk), manner.speaks)
-        except Ended as ended:
-            return {"desk": desk, "calls": (), "ended": ended.reason}
+            return replies.turn(said.text, native)
         except Unreadable as error:
-            return _slip(desk, sitting, manner, error.said, sitting.run.texts.bad_block.format(why=error))
-        if turn.calls and not last:
-            return _called(state, desk, sitting, turn)
-        if not turn.text:
-            return _slip(desk, sitting, manner, NOTHING, sitting.run.texts.said_nothing)
-        sitting.finish(desk.round)
-        desk = replace(desk, state="done", report=turn.text, round=None)
-        found: State = {"desk": desk, "calls": ()}
-        if last and sitting.run.tools:
-            found["ended"] = "budget-steps"
-        return found
+            error.said = said.text
+            raise
 
-    return node(think)
+    def ask_json(
+        self, messages: Sequence[Message], kind: type[Reply], shape: str, parent: str
+    ) -> Reply | None:
+        """Ask for JSON, a second time where the first can't be read; None where neither can. Raises as `ask`."""
+        asked = list(messages)
+        for _ in range(TRIES):
+            said = self._within_budget(
+                asked, (), parent, speak=False, blocks=False, schema=kind.model_json_schema()
+            )
+            try:
+                return replies.json_reply(said.text, kind)
+            except Unreadable as error:
+                again = self.run.texts.bad_json.format(why=error, form=shape)
+                asked += [Message("assistant", said.text or NOTHING), Message("user", again)]
+        return None
+
+    def _described(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[Message]:
+        """The messages with the tools in the first of them, for a model without native tool calls."""
+        if not tools:
+            return list(messages)
+        lines = "\n".join(described(tool) for tool in tools)
+        first = f"{messages[0].content}\n\n{self.run.texts.text_form.format(tools=lines)}"
+        return [Message("system", first, stays=True), *messages[1:]]
+
+    def _within_budget(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        parent: str,
+        speak: bool,
+        blocks: bool,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Said:
+        """Ask the model once it is sure that the budget allows it."""
+        context = self.run.model.context
+        for number in range(1, TRIES + 1):
+            self._go_on()
+            kept = fitted(messages, tools, context)
+            if kept != tuple(messages):
+                self.note("shortened")
+            coming = size(kept, tools)
+            if reason := over(self.run.limits, self.used(), coming):
+                raise Ended(reason)
+            try:
+                return self._heard(kept, tools, coming, parent, speak, blocks, schema)
+            except ModelFailed as error:
+                if number == TRIES:
+                    raise
+                context = coming if error.overflow else context  # a quarter of it is kept free for the answer
+        raise AssertionError("every try returns or raises")
+
+    def _heard(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        coming: int,
+        parent: str,
+        speak: bool,
+        blocks: bool,
+        schema: Mapping[str, Any] | None,
+    ) -> Said:
+        name = self.run.model.name
+        label = self.run.texts.labels["model"].format(name=name)
+        log = self.line(label, parent, {"messages": len(messages)}, name)
+        heard: list[str] = []
+        stream = Stream(usable(self.state.get("results", ())), blocks) if speak else None
+        try:
+            said = _sound(self.run.model.say(messages, tools, self._watch(heard, stream), schema))
+        except (Ended, Stopped, ModelFailed) as error:
+            self._pay(Usage(coming, tokens("".join(heard))) if heard else Usage(), counts=bool(heard))
+            self.finish(log, {"output": "".join(heard)}, error=str(error) or type(error).__name__)
+            raise
+        if stream:
+            self.say(stream.rest())
+        usage = said.usage
+        if not usage.prompt_tokens + usage.completion_tokens:  # a provider that does not count
+            usage = replace(usage, prompt_tokens=coming, completion_tokens=tokens(said.text))
+        self._pay(usage)
+        self.finish(
+            log,
+            {"output": said.text, "calls": [f"{call.name}({call.arguments})" for call in said.calls]},
+            tokens=usage.prompt_tokens + usage.completion_tokens, price=usage.price, currency=usage.currency,
+        )  # fmt: skip
+        return said
+
+    def _watch(self, heard: list[str], stream: Stream | None) -> Watch:
+        pieces = Pieces()
+
+        def watch(piece: str) -> None:
+            self._go_on()
+            if self.left <= 0:
+                raise Ended("budget-seconds")
+            whole = pieces.feed(piece)
+            heard.append(whole)
+            if stream:
+                self.say(stream.feed(whole))
+
+        return watch
+
+    def _pay(self, usage: Usage, counts: bool = True) -> None:
+        self.spent = self.spent.plus(usage) if counts else self.spent
+
+    def _go_on(self) -> None:
+        if self.run.stop():
+            raise Stopped
+
+    def _seconds(self) -> float:
+        return self.run.carried + self.now - self.run.began
+
+    def used(self) -> Spent:
+        """What the run has used up to now."""
+        return replace(self.spent, seconds=self._seconds())
+
+    def update(self, found: State) -> State:
+        """What a node returns: what it found, and what it spent and noted."""
+        return {
+            **found,
+            "spent": self.used(),
+            "notes": tuple(self.notes),
+            "streamed": self.streamed,
+            "shown_by": self.run.root,
+        }
 
 
-def tool(state: Errand, *, runtime: Runtime[Run]) -> State:
-    """Run one call, which `think` has looked at before."""
-    run, call = runtime.context, state["call"]
-    sitting = Sitting(run, {}, runtime.stream_writer)
-    chosen = run.tools[call.name]
-    log = sitting.line(call.name, state["parent"], {"arguments": call.arguments, "id": call.ref})
-    given = tools.arguments(chosen.spec, call.arguments)
-    seconds = min(run.limits.tool_seconds, max(0.1, sitting.left))
-    result = tools.run(chosen, call, given, seconds, run.limits.result_chars, run.texts)
-    sitting.finish(log, {"output": result.text}, "" if result.ok else result.text[:500])
-    return {"results": (result,)}
+Work = Callable[[State, Worker], State]
 
 
-def errands(state: State) -> list[Hashable] | None:
-    """The calls of the round that are still to be run, or None where `think` goes on at once or is done."""
-    done = {one.call.ref for one in state.get("results", ())}
-    open_ = [call for call in state.get("calls", ()) if call.ref not in done]
-    parent = _id(state["desk"])
-    return [Send("tool", Errand(call=call, parent=parent)) for call in open_] or None
+class Node(Protocol):
+    """A node as LangGraph calls it."""
+
+    __name__: str
+
+    def __call__(self, state: State, *, runtime: Runtime[Run]) -> State:
+        """What the node changes."""
+        ...
 
 
-def absorbed(state: State, sitting: Sitting) -> Desk:
-    """The desk with the last round's results on it, as the model will read them."""
-    desk, calls = state.get("desk", Desk()), state.get("calls", ())
-    if not calls:
-        return desk
-    here = {call.ref for call in calls}
-    results = {one.call.ref: one for one in state["results"]}
-    known = {one.text for one in state["results"] if one.ok and one.call.ref not in here}
-    now = [results[call.ref] for call in calls]
-    said = tuple(Message("tool", _told(one, sitting), call_id=one.call.id, name=one.call.name) for one in now)
-    fresh = any(one.ok and one.text not in known for one in now)
-    rounds = (*desk.rounds, Round(tuple(sorted(map(_print, calls))), fresh))
-    sitting.finish(desk.round)
-    return replace(desk, thread=(*desk.thread, *said), rounds=rounds, slips=0, round=None)
+def node(work: Work) -> Node:
+    """A node of the graph: a budget that is used up ends the run from within."""
+
+    def wrapped(state: State, *, runtime: Runtime[Run]) -> State:
+        worker = Worker(runtime.context, state, runtime.stream_writer)
+        try:
+            found = work(state, worker)
+        except Ended as ended:
+            found = {"ended": ended.reason}
+        except (Stopped, ModelFailed) as broken:  # its update is lost, and what it cost would be
+            broken.spent = worker.used()
+            raise
+        return worker.update(found)
+
+    # not functools.wraps: LangGraph would look at the parameters of what is wrapped
+    wrapped.__name__ = work.__name__
+    return wrapped
 
 
-def _told(result: Result, sitting: Sitting) -> str:
-    """A result as the model reads it, with what to do where it failed."""
-    texts, call = sitting.run.texts, result.call
-    if not result.ran:
-        return result.text
-    if result.orders:
-        sitting.note("injection", ref=call.ref, tool=call.name)
-    fenced = trust.fenced(call.ref, call.name, result.text, sitting.run.fence, bool(result.orders), texts)
-    if result.ok:
-        return fenced
-    count = sitting.failures(call.name)
-    if count >= FAILURES:
-        sitting.note("tool-removed", tool=call.name, most=FAILURES)
-        return f"{fenced}\n{texts.tool_gone.format(name=call.name, most=FAILURES)}"
-    return texts.tool_failed.format(why=fenced, count=count, most=FAILURES)
+def _sound(said: Said) -> Said:
+    """What a model said, without halves of characters: no store and no server takes them."""
+    calls = tuple(replace(call, arguments=sound_json(call.arguments)) for call in said.calls)
+    return replace(said, text=sound(said.text), calls=calls)
 
 
-def _called(state: State, desk: Desk, sitting: Sitting, turn: Turn) -> State:
-    """The calls numbered and looked at: those that may not run have their result at once."""
-    first = len(state.get("results", ())) + 1
-    calls = tuple(
-        replace(call, ref=f"r{number}", id=call.id or f"call_r{number}")
-        for number, call in enumerate(turn.calls, first)
-    )
-    refused = []
-    too_many = sitting.run.texts.too_many.format(most=MOST_CALLS)
-    for number, call in enumerate(calls):
-        if why := too_many if number >= MOST_CALLS else _refusal(desk, call, sitting):
-            refused.append(Result(call, why, ok=False, ran=False))
-            sitting.finish(sitting.line(call.name, _id(desk), {"arguments": call.arguments}), error=why)
-    thread = (*desk.thread, Message("assistant", turn.text, calls))
-    return {"desk": replace(desk, thread=thread, slips=0), "calls": calls, "results": tuple(refused)}
+def described(tool: ToolSpec) -> str:
+    """A tool in a line of a prompt."""
+    return f"- {tool.name}: {tool.description} {replies.compact(tool.parameters)}"
 
 
-def _refusal(desk: Desk, call: Call, sitting: Sitting) -> str:
-    """Why a call is not run, or nothing."""
-    texts, results = sitting.run.texts, sitting.state.get("results", ())
-    specs = {spec.name: spec for spec in sitting.offered(_names(desk, sitting.run))}
-    spec = specs.get(call.name)
-    if spec is None:
-        return texts.unknown_tool.format(name=call.name, tools=", ".join(specs) or texts.no_tools)
-    try:
-        given = tools.arguments(spec, call.arguments)
-    except BadArguments as error:
-        return texts.bad_arguments.format(why=error)
-    same = [one.call.ref for one in results if one.ok and _print(one.call) == _print(call)]
-    if len(same) >= guards.RUNS:
-        return texts.repeated.format(refs=", ".join(same))
-    found = [(one.call.ref, sentence) for one in results for sentence in one.orders]
-    used = {one.call.name for one in results if one.ran}
-    values = [str(value) for value in given.values()]
-    if refs := trust.obeyed(call, values, found, "\n".join(_trusted(sitting.run)), used):
-        sitting.note("refused-call", tool=call.name)
-        return texts.obeys_a_tool.format(refs=", ".join(refs))
-    return ""
+def conversation(worker: Worker, more: str, *asked: str) -> list[Message]:
+    """Rules, history, and the question with what else is asked."""
+    parts = [worker.run.question, *asked]
+    question = Message("user", "\n\n".join(part for part in parts if part), stays=True)
+    return [worker.rules(more), *worker.run.history, question]
 
 
-def _messages(state: State, desk: Desk, sitting: Sitting, circle: str, last: bool) -> list[Message]:
-    texts = sitting.run.texts
-    role = next((one for one in sitting.run.roles if one.name == desk.role), None)
-    so_far = done(state.get("steps", ()), sitting)
-    messages = conversation(sitting, role.instruction if role else "", so_far, desk.task)
-    messages += desk.thread
-    hints = [texts.circles[circle]] if circle else []
-    if last:
-        hints.append(texts.last_step.format(language=texts.language))
-    # added to the last message: many chat templates refuse two of the user's in a row
-    messages[-1] = replace(messages[-1], content="\n\n".join((messages[-1].content, *hints)))
-    return messages
-
-
-def done(steps: Sequence[Step], sitting: Sitting) -> str:
+def outcomes(steps: Sequence[Step], worker: Worker) -> str:
     """What the steps so far came to, for a prompt; whoever wrote it may have quoted a result."""
     told = ((f"{step.role}: " if step.role else "", step) for step in steps if step.state != "open")
-    lines = [f"- {who}{step.goal}: {trust.neutral(step.outcome)}" for who, step in told]
-    return sitting.run.texts.outcomes.format(outcomes="\n".join(lines)) if lines else ""
-
-
-def _slip(desk: Desk, sitting: Sitting, manner: Manner, said: str, reflection: str) -> State:
-    """An answer that can't be used: reflected upon, or the end of the desk."""
-    sitting.finish(desk.round, error=reflection)
-    desk = replace(desk, round=None)
-    if desk.slips >= SLIPS:
-        return _failed(desk, sitting, manner, "empty")
-    thread = (*desk.thread, Message("assistant", said), Message("user", reflection))
-    return {"desk": replace(desk, thread=thread, slips=desk.slips + 1), "calls": ()}
-
-
-def _failed(desk: Desk, sitting: Sitting, manner: Manner, reason: str) -> State:
-    """The desk can't go on: a step or a role has failed, the agent itself is at its end."""
-    if manner.speaks:
-        return {"desk": desk, "calls": (), "ended": reason}
-    return {"desk": replace(desk, state="failed", report=sitting.run.texts.ends[reason]), "calls": ()}
-
-
-def _names(desk: Desk, run: Run) -> tuple[str, ...] | None:
-    return next((role.tools for role in run.roles if role.name == desk.role), None)
-
-
-def _trusted(run: Run) -> list[str]:
-    """What the user and the app's builder wrote; not the plan, which a model made that may have read results."""
-    roles = [f"{role.instruction} {role.description}" for role in run.roles]
-    return [
-        run.question,
-        run.instruction,
-        *(one.content for one in run.history if one.role == "user"),
-        *roles,
-    ]
-
-
-def _print(call: Call) -> str:
-    return guards.fingerprint(call.name, call.arguments)
-
-
-def _above(desk: Desk) -> str:
-    return desk.scope.id if desk.scope else ""
-
-
-def _id(desk: Desk) -> str:
-    return desk.round.id if desk.round else _above(desk)
+    lines = [f"- {who}{step.goal}: {neutral(step.outcome)}" for who, step in told]
+    return worker.run.texts.outcomes.format(outcomes="\n".join(lines)) if lines else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llmflow_agent import forms
+from llmflow_agent import replies
 from llmflow_agent.answer import Stream, checked
 
 PIECES = [
@@ -28,8 +28,8 @@ def test_a_stream_shows_what_the_whole_would(text: str, data: st.DataObject) -> 
         size = data.draw(st.integers(1, len(rest)))
         shown, rest = shown + stream.feed(rest[:size]), rest[size:]
     shown += stream.rest()
-    assert shown.split() == checked(forms.without_thoughts(text), {"r1"}).text.split() or "<think>" in text
-    assert "".join(shown.split()) == "".join(checked(forms.without_thoughts(text), {"r1"}).text.split())
+    assert shown.split() == checked(replies.without_thoughts(text), {"r1"}).text.split() or "<think>" in text
+    assert "".join(shown.split()) == "".join(checked(replies.without_thoughts(text), {"r1"}).text.split())
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from llmflow_agent import budget, guards
+from llmflow_agent import budget, loops
 from llmflow_agent.budget import Limits, Spent
-from llmflow_agent.guards import Round
+from llmflow_agent.loops import Round
 from llmflow_agent.model import Usage
 
 
@@ -36,18 +36,18 @@ def test_budgets_are_checked_one_by_one() -> None:
     ],
 )
 def test_circles_are_seen(rounds: list[tuple[str, ...]], verdict: tuple[str, str]) -> None:
-    found = guards.verdict([Round(calls, fresh=True) for calls in rounds])
+    found = loops.verdict([Round(calls, fresh=True) for calls in rounds])
     assert (found.act, found.why) == verdict
 
 
 def test_rounds_that_bring_nothing_are_seen() -> None:
     stale = [Round((str(number),)) for number in range(5)]
-    assert guards.verdict(stale[:2]).act == "go"
-    assert guards.verdict(stale[:3]) == guards.Verdict("warn", "stale")
-    assert guards.verdict(stale[:4]).act == "go", "it is said once"
-    assert guards.verdict(stale) == guards.Verdict("end", "stale")
+    assert loops.verdict(stale[:2]).act == "go"
+    assert loops.verdict(stale[:3]) == loops.Verdict("warn", "stale")
+    assert loops.verdict(stale[:4]).act == "go", "it is said once"
+    assert loops.verdict(stale) == loops.Verdict("end", "stale")
 
 
 def test_the_same_arguments_have_one_fingerprint() -> None:
-    assert guards.fingerprint("a", '{"x": 1, "y": 2}') == guards.fingerprint("a", '{"y":2,"x":1}')
-    assert guards.fingerprint("a", '{"x": 1') != guards.fingerprint("a", '{"x": 2')
+    assert loops.fingerprint("a", '{"x": 1, "y": 2}') == loops.fingerprint("a", '{"y":2,"x":1}')
+    assert loops.fingerprint("a", '{"x": 1') != loops.fingerprint("a", '{"x": 2')

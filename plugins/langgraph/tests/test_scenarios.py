@@ -16,11 +16,18 @@ def job(scenario: Scenario, model: ScriptedModel, tools: list[ScriptedTool]) -> 
         question=scenario.question, model=model, pattern=scenario.pattern, instruction=scenario.instruction,
         tools=tools, roles=roles,
         history=scenario.messages(), limits=scenario.limits.limits(), critic=scenario.critic,
-        stop=lambda: bool(scenario.stop_after) and model.asked >= scenario.stop_after,
+        stop=lambda: _stops(scenario, model, tools),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("scenario", [*scenarios()], ids=lambda one: one.name.replace(" ", "-"))
+def _stops(scenario: Scenario, model: ScriptedModel, tools: list[ScriptedTool]) -> bool:
+    """Whether the caller has had enough: of calls of the model, or once a tool is at work."""
+    if scenario.stop_after:
+        return model.asked >= scenario.stop_after
+    return any(tool.ran for tool in tools if tool.name == scenario.stop_during)
+
+
+@pytest.mark.parametrize("scenario", scenarios(), ids=lambda one: one.name.replace(" ", "-"))
 def test_a_scenario(scenario: Scenario) -> None:
     model = ScriptedModel(scenario.script, scenario.native, scenario.context)
     tools = [ScriptedTool(name, case) for name, case in scenario.tools.items()]

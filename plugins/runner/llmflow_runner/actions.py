@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import difflib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from typing import Any
 from llmflow_bundle.errors import BundleError
 
 from llmflow_runner import declaration
-from llmflow_runner.declaration import AgentProvider, ModelProvider, ToolProvider, Unfit
+from llmflow_runner.datasources import Datasource, DatasourceProvider
+from llmflow_runner.declaration import AgentProvider, AgentStrategy, ModelProvider, ToolProvider, Unfit
+from llmflow_runner.triggers import Event, TriggerProvider
 
 USER = "llmflow"
 LLM: Mapping[str, Any] = {
@@ -24,6 +27,25 @@ LLM: Mapping[str, Any] = {
 EMBEDDING = {"model_type": "text-embedding", "input_type": "document"}
 RANKING = {"model_type": "rerank", "score_threshold": None, "top_n": None}
 TOOL = {"credential_type": "api-key"}
+TRIGGER = {**TOOL, "subscription": {"endpoint": "http://localhost/triggers"}}
+PAGE = {"prefix": None, "bucket": None}
+HTTP = {  # actions that hand over a web request
+    "invoke_endpoint",
+    "invoke_trigger_event",
+    "dispatch_trigger_event",
+    "get_credentials",
+}
+SHARED = ("dynamic_parameter", "oauth")  # types that several kinds of providers answer
+TYPES: Mapping[
+    str, tuple[str, ...]
+] = {  # kinds of providers in a manifest → types of actions that they answer
+    "tools": ("tool", *SHARED),
+    "models": ("model",),
+    "endpoints": ("endpoint",),
+    "agent_strategies": ("agent_strategy",),
+    "datasources": ("datasource", "oauth"),
+    "triggers": ("trigger", *SHARED),
+}
 LOG = ("id", "parent_id", "label", "status", "error", "data")  # of a step, what is shown
 
 
@@ -62,18 +84,32 @@ ACTIONS: Mapping[str, Action] = {
     "get_credentials": Action("oauth", {"system_credentials": {}}),
     "refresh_credentials": Action("oauth", {"system_credentials": {}}),
     "validate_datasource_credentials": Action("datasource", {}),
-    "invoke_website_datasource_get_crawl": Action("datasource", {}),
-    "invoke_online_document_datasource_get_pages": Action("datasource", {}),
+    "invoke_website_datasource_get_crawl": Action("datasource", {"datasource_parameters": {}}),
+    "invoke_online_document_datasource_get_pages": Action("datasource", {"datasource_parameters": {}}),
     "invoke_online_document_datasource_get_page_content": Action("datasource", {}),
-    "invoke_online_drive_browse_files": Action("datasource", {}),
+    "invoke_online_drive_browse_files": Action("datasource", {"request": PAGE}),
     "invoke_online_drive_download_file": Action("datasource", {}),
     "validate_trigger_credentials": Action("trigger", {}),
-    "invoke_trigger_event": Action("trigger", TOOL),
-    "dispatch_trigger_event": Action("trigger", TOOL),
-    "subscribe_trigger": Action("trigger", TOOL),
-    "unsubscribe_trigger": Action("trigger", TOOL),
-    "refresh_trigger": Action("trigger", TOOL),
+    "invoke_trigger_event": Action("trigger", {**TRIGGER, "parameters": {}}),
+    "dispatch_trigger_event": Action("trigger", TRIGGER),
+    "subscribe_trigger": Action(
+        "trigger", {**TOOL, "endpoint": "http://localhost/triggers", "parameters": {}}
+    ),
+    "unsubscribe_trigger": Action("trigger", TRIGGER),
+    "refresh_trigger": Action("trigger", TRIGGER),
 }
+
+
+def of(kinds: Iterable[str]) -> list[str]:
+    """The actions that a package with these kinds of providers can be asked for."""
+    types = {type_ for kind in kinds for type_ in TYPES[kind]}
+    return [name for name, action in ACTIONS.items() if action.type in types]
+
+
+def near(action: str) -> str:
+    """The action that somebody may have meant, as a question; all of them where none is near."""
+    found = difflib.get_close_matches(action, ACTIONS, 1)
+    return f"did you mean {found[0]}?" if found else f"there are {', '.join(ACTIONS)}"
 
 
 def request(
@@ -82,14 +118,14 @@ def request(
     """The daemon's request: what is said, and what the package and the action fill in where nothing is."""
     known = ACTIONS[action]
     asked = {"type": known.type, "action": action, "user_id": USER, **known.fields, **said}
+    if action in HTTP and "raw_http_request" not in said:
+        asked = _as_http(asked)
     if known.type == "endpoint":
-        asked["settings"] = {**form, **asked["settings"]}
-        return asked if "raw_http_request" in said else _as_http(asked)
+        return {**asked, "settings": {**form, **asked["settings"]}}
     asked["credentials"] = {**form, **said.get("credentials", {})}
-    if known.type == "agent_strategy":
-        provider, name = _strategy(files)
-        return {"agent_strategy_provider": provider, "agent_strategy": name, **asked}
-    return asked if "provider" in said else asked | {"provider": _provider(known.type, files)}
+    if known.type != "agent_strategy" and "provider" in said:
+        return asked
+    return {**_names(known.type, files), **asked}
 
 
 def together(action: str, messages: Iterable[Mapping[str, Any]]) -> Any:
@@ -98,10 +134,14 @@ def together(action: str, messages: Iterable[Mapping[str, Any]]) -> Any:
     match ACTIONS[action].type:
         case "tool" | "agent_strategy" if action.startswith("invoke"):
             return _shown(said)
+        case "datasource" if said and all("type" in one and "message" in one for one in said):
+            return _shown(said)
         case "endpoint":
             return _response(said)
     if action == "invoke_llm" and said and "delta" in said[0]:
         return _answer(said)
+    if action == "dispatch_trigger_event" and said:
+        return {**said[0], "response": _unpacked(bytes.fromhex(said[0]["response"]))}
     return said[0] if len(said) == 1 else said
 
 
@@ -114,8 +154,9 @@ def text_of(message: Mapping[str, Any]) -> str:
     return ""
 
 
-def _as_http(asked: dict[str, Any]) -> dict[str, Any]:
+def _as_http(said: Mapping[str, Any]) -> dict[str, Any]:
     """Turn method, path, headers and body into the raw request that the daemon hands over."""
+    asked = dict(said)
     body, headers = asked.pop("body", b""), {"Host": USER, **asked.pop("headers", {})}
     if not isinstance(body, str | bytes):
         body, headers = json.dumps(body, ensure_ascii=False), {"Content-Type": "application/json", **headers}
@@ -132,6 +173,15 @@ def _response(said: list[Mapping[str, Any]]) -> dict[str, Any]:
     kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     status = next((one["status"] for one in said if one.get("status")), 0)
     return {"status": status, "headers": headers, "body": _body(content, kind)}
+
+
+def _unpacked(raw: bytes) -> dict[str, Any]:
+    """A raw response of a trigger, as that of an endpoint."""
+    head, _, content = raw.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    status = int(first.split(" ", 2)[1])
+    return _response([{"status": status, "headers": headers, "result": content.hex()}])
 
 
 def _body(content: bytes, kind: str) -> Any:
@@ -186,35 +236,32 @@ def _answer(said: list[Mapping[str, Any]]) -> dict[str, Any]:
     return whole | ({"tool_calls": calls} if calls else {}) | last
 
 
-def _provider(type_: str, files: Mapping[str, bytes]) -> str:
-    """The name of the package's only provider of a kind."""
+def _names(type_: str, files: Mapping[str, bytes]) -> dict[str, str]:
+    """The names of the package's only provider of a kind, and of the first that it lists where one is asked."""
     plugins = declaration.manifest(files).plugins
     try:
         if type_ == "model" and plugins.models:
-            return declaration.load(files, plugins.models[0], ModelProvider).provider
-        if type_ in ("tool", "dynamic_parameter", "oauth") and plugins.tools:
-            return declaration.load(files, plugins.tools[0], ToolProvider).identity.name
+            return {"provider": declaration.load(files, plugins.models[0], ModelProvider).provider}
+        if type_ in ("tool", *SHARED) and plugins.tools:
+            return {"provider": declaration.load(files, plugins.tools[0], ToolProvider).identity.name}
+        if type_ in ("datasource", *SHARED) and plugins.datasources:
+            source = declaration.load(files, plugins.datasources[0], DatasourceProvider)
+            one = declaration.load(files, source.datasources[0], Datasource).identity.name
+            return {"provider": source.identity.name, "datasource": one}
+        if type_ in ("trigger", *SHARED) and plugins.triggers:
+            trigger = declaration.load(files, plugins.triggers[0], TriggerProvider)
+            one = declaration.load(files, trigger.events[0], Event).identity.name
+            return {"provider": trigger.identity.name, "event": one}
+        if type_ == "agent_strategy" and plugins.agent_strategies:
+            agent = declaration.load(files, plugins.agent_strategies[0], AgentProvider)
+            one = declaration.load(files, agent.strategies[0], AgentStrategy).identity.name
+            return {"agent_strategy_provider": agent.identity.name, "agent_strategy": one}
     except Unfit as unfit:
-        raise _unusable(unfit) from unfit
+        raise BundleError(
+            "PLUGIN-DECLARATION", "The provider cannot be used", findings=unfit.findings
+        ) from unfit
     raise BundleError(
         "PLUGIN-NO-PROVIDER",
-        f"The package declares no {type_} provider",
-        hint="name another action, or the provider in --data",
+        f"The package declares no {type_.replace('_', ' ')} provider",
+        hint="name another action, or the provider in the request",
     )
-
-
-def _strategy(files: Mapping[str, bytes]) -> tuple[str, str]:
-    """The names of the package's provider of strategies, and of its first strategy."""
-    plugins = declaration.manifest(files).plugins
-    if not plugins.agent_strategies:
-        raise BundleError("PLUGIN-NO-PROVIDER", "The package declares no agent strategy")
-    try:
-        provider = declaration.load(files, plugins.agent_strategies[0], AgentProvider)
-        first = declaration.load(files, provider.strategies[0], declaration.AgentStrategy)
-    except Unfit as unfit:
-        raise _unusable(unfit) from unfit
-    return provider.identity.name, first.identity.name
-
-
-def _unusable(unfit: Unfit) -> BundleError:
-    return BundleError("PLUGIN-DECLARATION", "The provider cannot be used", findings=unfit.findings)

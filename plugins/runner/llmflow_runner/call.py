@@ -120,12 +120,15 @@ class Callee:
     fresh: bool = False
     timeout: float = 300.0  # longest silence, in seconds
 
+    def opened(self) -> archive.Package:
+        """The package, its signature checked."""
+        return trusted(self.path, self.key)
+
     @contextmanager
-    def running(self, report: Reporter) -> Iterator[tuple[archive.Package, Plugin]]:
-        """The package, its signature checked, installed and started."""
-        package = trusted(self.path, self.key)
+    def running(self, package: archive.Package, report: Reporter) -> Iterator[Plugin]:
+        """The package, installed and started."""
         with environment.installed(package, self.cache, self.fresh, report) as place, Plugin(place) as plugin:
-            yield package, plugin
+            yield plugin
 
 
 def ask(
@@ -144,8 +147,10 @@ def ask(
     Raises BundleError where the package is not to be trusted, VerifyFailed (PLUGIN-CALL-FAILED) where the
     model answers with an error or not at all.
     """
-    with Callee(path, key, cache, fresh, timeout).running(report) as (package, plugin):
-        provider = _provider(package.files)
+    callee = Callee(path, key, cache, fresh, timeout)
+    package = callee.opened()
+    provider = _provider(package.files)
+    with callee.running(package, report) as plugin:
         begun = time.monotonic()
         first: float | None = None
         for chunk in _said(plugin.ask(request(provider, asked), timeout)):
@@ -170,11 +175,12 @@ def invoke(
 
     What the plugin asks back goes to `dify`, by kind, as far as the manifest permits it. Raises what `ask` raises.
     """
-    with callee.running(report) as (package, plugin):
-        resource = declaration.manifest(package.files).resource
-        asked = actions.request(action, said, form, package.files)
-        storage.limit = resource.storage
-        stand_in = Permitted(resource, Routed({"storage": storage, **dify}))
+    package = callee.opened()
+    resource = declaration.manifest(package.files).resource
+    asked = actions.request(action, said, form, package.files)
+    storage.limit = resource.storage
+    stand_in = Permitted(resource, Routed({"storage": storage, **dify}))
+    with callee.running(package, report) as plugin:
         messages = []
         for message in _said(plugin.ask(asked, callee.timeout, dify=stand_in)):
             messages.append(message)

@@ -15,6 +15,7 @@ from llmflow_bundle.errors import Finding
 
 from llmflow_runner import (
     archive,
+    datasources,
     declaration,
     fields,
     homes,
@@ -25,9 +26,11 @@ from llmflow_runner import (
     sources,
     supply,
     texts,
+    triggers,
     wheels,
 )
 from llmflow_runner.archive import Package
+from llmflow_runner.datasources import Datasource, DatasourceProvider
 from llmflow_runner.declaration import (
     AgentProvider,
     AgentStrategy,
@@ -42,6 +45,7 @@ from llmflow_runner.declaration import (
     Unfit,
 )
 from llmflow_runner.sources import Sources
+from llmflow_runner.triggers import Event, TriggerProvider
 
 Files = Mapping[str, bytes]
 
@@ -59,7 +63,9 @@ MODEL_BASES = {  # SDK class → the model type that it makes
     "ModerationModel": "moderation",
     "TTSModel": "tts",
 }
-KNOWN = {"models", "tools", "endpoints", "agent_strategies"}  # kinds of providers that are looked into here
+Listed = (
+    type[Tool] | type[AgentStrategy] | type[Datasource] | type[Event]
+)  # what a provider lists the files of
 ENTRYPOINT = "main.py"
 MANIFEST = "manifest.yaml"
 
@@ -115,13 +121,18 @@ class _Declared:
         for kind, paths in kinds.items():
             if len(paths) > 1:
                 yield plugins.below(kind).wrong(f"Only the last of several {kind} survives an installation")
-            if kind not in KNOWN:
-                yield Finding("PLUGIN-UNCHECKED", f"This checker does not know {kind} yet", severity="warn")
         yield from self._icons(MANIFEST, (manifest.icon, manifest.icon_dark))
         if manifest.privacy and manifest.privacy not in self._files:
             yield _absent(manifest.privacy, str(place.below("privacy")))
-        looks = {"models": self._model, "tools": self._tools, "endpoints": self._endpoints}
-        for kind, look in {**looks, "agent_strategies": self._agents}.items():
+        looks = {
+            "models": self._model,
+            "tools": self._tools,
+            "endpoints": self._endpoints,
+            "agent_strategies": self._agents,
+            "datasources": self._datasources,
+            "triggers": self._triggers,
+        }
+        for kind, look in looks.items():
             for path in kinds.get(kind, ()):
                 try:
                     yield from look(path)
@@ -171,7 +182,8 @@ class _Declared:
             name: (name, setting) for name, setting in provider.credentials_for_provider.items()
         }
         yield from fields.setting_findings(forms, place.below("credentials_for_provider"), self._manifest)
-        yield from self._listed(provider.tools, Tool, place, "tools")
+        yield from fields.oauth_findings(provider.oauth_schema, place.below("oauth_schema"), self._manifest)
+        yield from self._listed(provider.tools, Tool, {"Tool"}, place.below("tools"))
 
     def _agents(self, path: str) -> Iterator[Finding]:
         """A provider of agent strategies: its icon, and each strategy's class and parameters."""
@@ -180,12 +192,54 @@ class _Declared:
         if provider.extra:
             where = place.below("extra", "python")
             yield from self._one_class(provider.extra.python.source, {"AgentProvider"}, where)
-        yield from self._listed(provider.strategies, AgentStrategy, place, "strategies")
+        yield from self._listed(
+            provider.strategies, AgentStrategy, {"AgentStrategy"}, place.below("strategies")
+        )
 
-    def _listed(
-        self, paths: Sequence[str], kind: type[Tool] | type[AgentStrategy], by: Place, key: str
-    ) -> Iterator[Finding]:
-        """The tools or strategies that a provider lists: each one's class and parameters, and no name twice."""
+    def _datasources(self, path: str) -> Iterator[Finding]:
+        """A provider of datasources: its icon, its class, its credentials, and each datasource's class of its type."""
+        provider, place = (
+            declaration.load(self._files, path, DatasourceProvider),
+            Place(self._files, path),
+        )
+        yield from self._icons(path, (provider.identity.icon,))
+        yield from self._one_class(
+            provider.extra.python.source, {"DatasourceProvider"}, place.below("extra", "python")
+        )
+        credentials = fields.listed(provider.credentials_schema)
+        yield from fields.setting_findings(credentials, place.below("credentials_schema"), self._manifest)
+        yield from fields.oauth_findings(provider.oauth_schema, place.below("oauth_schema"), self._manifest)
+        base = datasources.BASES[provider.provider_type]
+        yield from self._listed(provider.datasources, Datasource, {base}, place.below("datasources"))
+
+    def _triggers(self, path: str) -> Iterator[Finding]:
+        """A provider of triggers: its icons, its classes, how one subscribes, and each of its events."""
+        provider, place = declaration.load(self._files, path, TriggerProvider), Place(self._files, path)
+        yield from self._icons(path, (provider.identity.icon, provider.identity.icon_dark))
+        source, where = provider.extra.python.source, place.below("extra", "python")
+        yield from self._one_class(source, {"Trigger"}, where)
+        settings = fields.listed(provider.subscription_schema)
+        yield from fields.setting_findings(settings, place.below("subscription_schema"), self._manifest)
+        constructor, there = provider.subscription_constructor, place.below("subscription_constructor")
+        if constructor:
+            yield from self._one_class(source, {triggers.CONSTRUCTOR}, there)
+            credentials = there.below("credentials_schema")
+            yield from fields.setting_findings(
+                fields.listed(constructor.credentials_schema), credentials, self._manifest
+            )
+            yield from fields.oauth_findings(
+                constructor.oauth_schema, there.below("oauth_schema"), self._manifest
+            )
+            yield from fields.parameter_findings(
+                constructor.parameters, there.below("parameters"), self._manifest
+            )
+        elif self._code.kinds(source, {triggers.CONSTRUCTOR}):
+            hint = "declare subscription_constructor, or Dify offers no form for it"
+            yield where.wrong(f"{source} can subscribe to events, which {path} does not say", hint)
+        yield from self._listed(provider.events, Event, {"Event"}, place.below("events"))
+
+    def _listed(self, paths: Sequence[str], kind: Listed, bases: set[str], by: Place) -> Iterator[Finding]:
+        """The files that a provider lists: each one's class and parameters, and no name twice."""
         names = []
         for at in paths:
             try:
@@ -195,11 +249,10 @@ class _Declared:
                 continue
             names.append(one.identity.name)
             there = Place(self._files, at)
-            yield from self._one_class(
-                one.extra.python.source, {kind.__name__}, there.below("extra", "python")
-            )
+            yield from self._icons(at, (getattr(one.identity, "icon", None),))
+            yield from self._one_class(one.extra.python.source, bases, there.below("extra", "python"))
             yield from fields.parameter_findings(one.parameters, there.below("parameters"), self._manifest)
-        yield from _twice(names, key, by.below(key))
+        yield from _twice(names, str(by.at[-1]), by)
 
     def _endpoints(self, path: str) -> Iterator[Finding]:
         """A group of endpoints: its settings, and each endpoint's class."""
@@ -207,9 +260,7 @@ class _Declared:
         if not self._manifest.resource.allows("endpoint"):
             where = Place(self._files, MANIFEST, ("resource", "permission"))
             yield where.wrong("Endpoints need resource.permission.endpoint", "set enabled: true")
-        settings: dict[str | int, tuple[str, declaration.Setting]] = {
-            index: (setting.name, setting) for index, setting in enumerate(group.settings)
-        }
+        settings = fields.listed(group.settings)
         yield from fields.setting_findings(settings, place.below("settings"), self._manifest)
         ways = []
         for at in group.endpoints:

@@ -19,7 +19,7 @@ from llmflow_bundle.dirs import cache_dir, config_dir
 from llmflow_bundle.errors import BundleError
 from llmflow_bundle.report import Found, JsonLines, Noted
 
-from llmflow_runner import actions, scripts, sign
+from llmflow_runner import actions, archive, declaration, scripts, sign, stage
 from llmflow_runner import call as calling
 from llmflow_runner import pack as packing
 from llmflow_runner.daemon import Dify
@@ -107,12 +107,13 @@ def check(
 def call(
     package: Callee,
     words: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="With --model: what to ask; or texts to embed; or a question and the passages to rank for it. "
-            "Without: any action of Dify's protocol, such as invoke_tool, and its request as JSON, @FILE or -."
+            "Without: any action of Dify's protocol, such as invoke_tool, and its request as JSON, @FILE or -; "
+            "nothing to be told which actions the package answers."
         ),
-    ],
+    ] = None,
     model: Annotated[str | None, typer.Option(help="The model's name on its server.")] = None,
     kind: Annotated[
         Kind, typer.Option("--type", help="What the model is: it answers, embeds texts or ranks passages.")
@@ -148,6 +149,11 @@ def call(
     ] = None,
 ) -> None:
     """Install a package with the network refused, start it as Dify would, and ask it."""
+    words = words or []
+    if model is None and not words:
+        for action in actions.of(_kinds(package)):
+            typer.echo(action)
+        return
     if model is not None:
         form = _form(credentials, endpoint, api_key_file, ca_file)
         question = _request(kind, model, words, form, max_tokens, input_type)
@@ -219,10 +225,18 @@ def _action(words: list[str]) -> tuple[str, Mapping[str, Any]]:
     """An action and its request."""
     action, *rest = words
     if action not in actions.ACTIONS:
-        raise typer.BadParameter(f"name --model, or one of the actions {', '.join(actions.ACTIONS)}")
+        raise typer.BadParameter(f"there is no action {action}: {actions.near(action)}")
     if len(rest) > 1:
         raise typer.BadParameter("an action takes one request; put its JSON into quotes")
     return action, _json(rest[0] if rest else "{}")
+
+
+def _kinds(package: Path) -> dict[str, tuple[str, ...]]:
+    """The kinds of providers in a package, or in a plugin's folder."""
+    if package.is_file():
+        return declaration.manifest(archive.read(package).files).plugins.kinds()
+    stage.require(package)
+    return declaration.manifest({stage.MANIFEST: (package / stage.MANIFEST).read_bytes()}).plugins.kinds()
 
 
 def _dify(script: Script | None, servers: Mapping[str, Server]) -> dict[str, Dify]:
@@ -237,6 +251,7 @@ def _server(url: str, api_key: Path | None, ca: Path | None, timeout: float) -> 
 
 def _json(text: str) -> dict[str, Any]:
     """A request out of the command line, a file or standard input."""
+    given = {"-": "what standard input says"}.get(text, text[:60])
     try:
         if text == "-":
             text = sys.stdin.read()
@@ -244,9 +259,9 @@ def _json(text: str) -> dict[str, Any]:
             text = Path(text[1:]).read_text(encoding="utf-8")
         said = json.loads(text)
     except (OSError, ValueError) as exc:
-        raise typer.BadParameter(f"{text[:60]} can't be read as JSON: {exc}") from exc
+        raise typer.BadParameter(f"{given} can't be read as JSON: {exc}") from exc
     if not isinstance(said, dict):
-        raise typer.BadParameter(f'{text[:60]} is not a JSON object, such as {{"tool": "query"}}')
+        raise typer.BadParameter(f'{given} is not a JSON object, such as {{"tool": "query"}}')
     return said
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import subprocess
 import threading
 import time
@@ -25,6 +26,9 @@ from llmflow_runner.environment import Installed, without_network
 
 START_TIMEOUT = 120.0  # seconds without a heartbeat after which the daemon, too, gives up
 LONGEST_LINE = 5 << 20  # bytes of an event: the daemon's PLUGIN_STDIO_MAX_BUFFER_SIZE
+HALF = re.compile(
+    "[\ud800-\udfff]"
+)  # of a character, which JSON may hold: the daemon, too, puts U+FFFD there
 STOP_TIMEOUT = 5.0  # seconds between asking a plugin to end and ending it
 NO_CONTEXT: Mapping[str, Any] = {
     "conversation_id": None,
@@ -204,7 +208,7 @@ class Plugin:
         process = self._process
         if process is None or process.stdin is None:
             raise self._silent("it is not running")
-        line = json.dumps(message, ensure_ascii=False) + "\n"
+        line = HALF.sub("\ufffd", json.dumps(message, ensure_ascii=False)) + "\n"
         try:
             with self._writing:
                 process.stdin.write(line)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from llmflow_bundle.errors import BundleError, Finding
@@ -26,6 +27,9 @@ UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1023)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Path128 = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+ProviderName = Annotated[  # Dify's API reads author/plugin/provider, and refuses capitals in it
+    str, StringConstraints(pattern=r"^[a-z0-9_-]{1,128}$")
+]
 Tag = Literal[
     "search", "image", "videos", "weather", "finance", "design", "travel", "social", "news", "medical",
     "productivity", "education", "business", "entertainment", "utilities", "agent", "rag", "other", "trigger",
@@ -251,7 +255,7 @@ ModelType = Literal["llm", "text-embedding", "rerank", "speech2text", "moderatio
 class ModelProvider(Strict):
     """provider/*.yaml of a model plugin."""
 
-    provider: Short
+    provider: ProviderName
     label: I18n
     description: I18n | None = None
     icon_small: I18n | None = None
@@ -299,11 +303,18 @@ class Choice(Strict):
     label: I18n
 
 
+class ParameterChoice(Choice):
+    """One option of a parameter."""
+
+    icon: Short | None = None
+
+
 class Setting(Strict):
-    """One field of a tool provider's credentials, or of an endpoint's settings."""
+    """One field of a provider's credentials, or of an endpoint's settings."""
 
     type: SettingType
     required: bool = False
+    multiple: bool = False
     label: I18n
     help: I18n | None = None
     placeholder: I18n | None = None
@@ -314,9 +325,16 @@ class Setting(Strict):
 
 
 class NamedSetting(Setting):
-    """One field of an endpoint's settings."""
+    """One field where fields are a list."""
 
     name: Short
+
+
+class OAuth(Strict):
+    """What signing in elsewhere needs: what the site's owner enters once, and what it results in."""
+
+    client_schema: tuple[NamedSetting, ...] = ()
+    credentials_schema: tuple[NamedSetting, ...] = ()
 
 
 class OneSource(Strict):
@@ -335,7 +353,7 @@ class ProviderIdentity(Strict):
     """What a tool provider is called, and how it looks."""
 
     author: Short
-    name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
+    name: ProviderName
     label: I18n
     description: I18n
     icon: Path128
@@ -348,6 +366,7 @@ class ToolProvider(Strict):
 
     identity: ProviderIdentity
     credentials_for_provider: Mapping[Short, Setting] = Field(default_factory=dict)
+    oauth_schema: OAuth | None = None
     tools: Annotated[tuple[Path128, ...], Field(min_length=1)]
     extra: CodeExtra
 
@@ -395,7 +414,7 @@ class Parameter(Strict):
     min: float | int | None = None
     max: float | int | None = None
     precision: Annotated[int, Field(ge=0)] | None = None
-    options: tuple[Choice, ...] = ()
+    options: tuple[ParameterChoice, ...] = ()
     scope: str | None = None
     placeholder: I18n | None = None
     template: Template | None = None
@@ -433,7 +452,7 @@ class AgentParameter(Strict):
     min: float | int | None = None
     max: float | int | None = None
     precision: Annotated[int, Field(ge=0)] | None = None
-    options: tuple[Choice, ...] = ()
+    options: tuple[ParameterChoice, ...] = ()
     scope: str | None = None
     template: Template | None = None
     auto_generate: AutoGenerate | None = None
@@ -514,7 +533,7 @@ def load(files: Mapping[str, bytes], name: str, model: type[M]) -> M:
     if name not in files:
         raise Unfit([Finding("PLUGIN-FILE-MISSING", f"{name} is named but not in the package", where=name)])
     try:
-        return model.model_validate(_tuples(YAML(typ="safe", pure=True).load(io.BytesIO(files[name]))))
+        return model.model_validate(_tuples(_read(files[name])))
     except YAMLError as exc:
         problem = str(getattr(exc, "problem", "") or "unreadable")
         mark = getattr(exc, "problem_mark", None)
@@ -527,7 +546,7 @@ def load(files: Mapping[str, bytes], name: str, model: type[M]) -> M:
 def plain(files: Mapping[str, bytes], name: str) -> object:
     """What a YAML file holds; None where it is not YAML, which `load` says."""
     try:
-        return YAML(typ="safe", pure=True).load(io.BytesIO(files[name]))
+        return _read(files[name])
     except YAMLError:
         return None
 
@@ -540,6 +559,12 @@ def manifest(files: Mapping[str, bytes]) -> Manifest:
         raise BundleError(
             "PLUGIN-DECLARATION", "manifest.yaml cannot be used", findings=exc.findings
         ) from exc
+
+
+@lru_cache(maxsize=256)
+def _read(content: bytes) -> object:
+    """What YAML holds, to be looked at and not changed: several rules look at each file."""
+    return YAML(typ="safe", pure=True).load(io.BytesIO(content))
 
 
 def _finding(files: Mapping[str, bytes], name: str, error: Any) -> Finding:

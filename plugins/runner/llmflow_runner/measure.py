@@ -26,6 +26,7 @@ IMPORT = re.compile(r"^import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)$", re.MULTILINE)
 SLOWEST = 6  # imports that are named
 PEAK = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 INSTALL_LIMIT = 20.0  # seconds of a processor, which a busy machine does not change
+READY_LIMIT = 10.0  # the same, until the plugin is ready
 KINDS = {
     "PLUGIN-INSTALL-FAILED",
     "PLUGIN-START-FAILED",
@@ -81,6 +82,15 @@ def findings(measured: Cost, manifest: Manifest) -> Iterator[Finding]:
             f"Installing it took {measured.install_cpu:.0f} s of a processor, more than {INSTALL_LIMIT:.0f}",
             where="requirements.txt",
             hint="carry fewer, smaller wheels",
+            severity="warn",
+        )
+    if measured.ready_cpu > READY_LIMIT:
+        slowest = ", ".join(f"{name} ({seconds:.1f} s)" for name, seconds in measured.imports.items())
+        yield Finding(
+            "PLUGIN-SLOW",
+            f"It took {measured.ready_cpu:.0f} s of a processor to be ready, more than {READY_LIMIT:.0f}",
+            where="main.py",
+            hint=f"import where it is used, not when the plugin starts: {slowest}",
             severity="warn",
         )
 

@@ -91,4 +91,9 @@ def _make_keys(config: Path) -> None:
 
 
 def _no_key(path: Path) -> BundleError:
-    return BundleError("PLUGIN-KEY", "There is no usable RSA key for plugin packages", where=str(path))
+    return BundleError(
+        "PLUGIN-KEY",
+        "There is no usable RSA key for plugin packages",
+        where=str(path),
+        hint=f"name the packer's {PUBLIC} with --key; the first llmflow plugin pack makes one here",
+    )

@@ -24,13 +24,7 @@ def stage(
     plugin: Path, cache: Path, report: Reporter, arches: Sequence[str] = (wheels.AMD64,)
 ) -> dict[str, bytes]:
     """The files of a package, sorted by name; raises BundleError for a folder that is no plugin."""
-    if not (plugin / MANIFEST).is_file() or not (plugin / REQUIREMENTS).is_file():
-        raise BundleError(
-            "PLUGIN-NOT-A-PLUGIN",
-            "The folder is not a plugin",
-            where=str(plugin),
-            hint=f"a plugin's folder holds {MANIFEST} and {REQUIREMENTS}",
-        )
+    require(plugin)
     locked = (plugin / REQUIREMENTS).read_text(encoding="utf-8")
     kit = Path(llmflow_kit.__file__).parent
     files = _files(plugin) | {f"{kit.name}/{name}": content for name, content in _files(kit).items()}
@@ -41,6 +35,17 @@ def stage(
             files[f"wheels/{wheel.name}"] = wheel.read_bytes()
     files[materials.NAME] = materials.render(files, declaration.manifest(files))
     return dict(sorted(files.items()))
+
+
+def require(folder: Path) -> None:
+    """Raise BundleError (PLUGIN-NOT-A-PLUGIN) for a folder that is no plugin."""
+    if not (folder / MANIFEST).is_file() or not (folder / REQUIREMENTS).is_file():
+        raise BundleError(
+            "PLUGIN-NOT-A-PLUGIN",
+            "The folder is not a plugin",
+            where=str(folder),
+            hint=f"a plugin's folder holds {MANIFEST} and {REQUIREMENTS}",
+        )
 
 
 def _made_for(manifest: bytes, arches: Sequence[str]) -> bytes:

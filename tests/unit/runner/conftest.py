@@ -6,6 +6,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -119,14 +120,82 @@ class Look(dify_plugin.Tool):
 """
 GROUP = "settings:\n  - {name: key, type: secret-input, label: {en_US: Key / 키}}\nendpoints: [endpoints/ask.yaml]\n"
 ENDPOINT = "path: /ask\nmethod: POST\nextra: {python: {source: endpoints/ask.py}}\n"
+SOURCES = (
+    IDENTITY
+    + """\
+provider_type: online_document
+credentials_schema:
+  - {name: token, type: secret-input, required: true, label: {en_US: Token / 토큰}}
+oauth_schema:
+  client_schema: [{name: client_id, type: text-input, label: {en_US: Client / 클라이언트}}]
+datasources: [datasources/pages.yaml]
+extra: {python: {source: provider/small.py}}
+"""
+)
+PAGES = """\
+identity: {author: llmflow, name: pages, label: {en_US: Pages / 페이지}, icon: icon.svg}
+description: {en_US: Pages of a wiki / 위키의 페이지}
+parameters:
+  - name: space
+    type: select
+    default: all
+    options: [{value: all, label: {en_US: All spaces / 모든 공간}}]
+    label: {en_US: Space / 공간}
+    description: {en_US: Where to look / 찾을 곳}
+output_schema: {type: object, properties: {content: {type: string}}}
+extra: {python: {source: datasources/pages.py}}
+"""
+PAGES_CODE = """\
+from dify_plugin.interfaces.datasource.online_document import OnlineDocumentDatasource
+
+class Pages(OnlineDocumentDatasource): ...
+"""
+TRIGGERS = (
+    IDENTITY
+    + """\
+subscription_schema:
+  - {name: secret, type: secret-input, label: {en_US: Secret / 비밀 값}}
+subscription_constructor:
+  parameters:
+    - name: kinds
+      type: checkbox
+      multiple: true
+      default: [made]
+      options: [{value: made, label: {en_US: Made / 만들어짐}}, {value: moved, label: {en_US: Moved / 옮겨짐}}]
+      label: {en_US: Kinds / 종류}
+  credentials_schema:
+    token: {type: secret-input, required: true, label: {en_US: Token / 토큰}}
+events: [events/made.yaml]
+extra: {python: {source: provider/small.py}}
+"""
+)
+TRIGGERS_CODE = """\
+from dify_plugin.interfaces.trigger import Trigger, TriggerSubscriptionConstructor
+
+class T(Trigger): ...
+
+class Subscribes(TriggerSubscriptionConstructor): ...
+"""
+EVENT = """\
+identity: {author: llmflow, name: made, label: {en_US: Made / 만들어짐}}
+description: {en_US: A document was made / 문서가 만들어짐}
+parameters:
+  - {name: folder, type: string, label: {en_US: Folder / 폴더}, description: {en_US: Only in this one / 이 폴더에서만}}
+output_schema: {type: object, properties: {name: {type: string}}}
+extra: {python: {source: events/made.py}}
+"""
 PERMISSIONS = {
     "agent": "tool: {enabled: true}, model: {enabled: true, llm: true}",
     "tools": "model: {enabled: true, text_embedding: true}, endpoint: {enabled: true}, "
     "storage: {enabled: true, size: 1024}",
+    "datasource": "",
+    "trigger": "",
 }
 EXTENSIONS = {  # of the manifest
     "agent": "agent_strategies: [provider/small.yaml]",
     "tools": "tools: [provider/small.yaml], endpoints: [group/small.yaml]",
+    "datasource": "datasources: [provider/small.yaml]",
+    "trigger": "triggers: [provider/small.yaml]",
 }
 
 
@@ -169,7 +238,12 @@ def make_wheel() -> Callable[..., bytes]:
 
 
 def small(kind: str) -> dict[str, bytes]:
-    """The files of a package with a `model`, an `agent` strategy, or `tools` and an endpoint."""
+    """The files of a package with what `kind` says: a model, an agent strategy, tools and an endpoint, a datasource…"""
+    return dict(_made(kind))
+
+
+@cache
+def _made(kind: str) -> dict[str, bytes]:
     texts = {**_common(kind), **_OF[kind]}
     made = {
         **{name: text.encode() for name, text in texts.items()},
@@ -218,6 +292,19 @@ _OF: dict[str, dict[str, str]] = {
         "provider/small.yaml": TOOLS,
         "tools/look.py": LOOK,
         "tools/look.yaml": TOOL,
+    },
+    "datasource": {
+        "datasources/pages.py": PAGES_CODE,
+        "datasources/pages.yaml": PAGES,
+        "provider/small.py": "from dify_plugin.interfaces.datasource import DatasourceProvider\n\n"
+        "class P(DatasourceProvider): ...\n",
+        "provider/small.yaml": SOURCES,
+    },
+    "trigger": {
+        "events/made.py": "from dify_plugin.interfaces.trigger import Event\n\nclass Made(Event): ...\n",
+        "events/made.yaml": EVENT,
+        "provider/small.py": TRIGGERS_CODE,
+        "provider/small.yaml": TRIGGERS,
     },
 }
 

@@ -47,6 +47,23 @@ REQUESTS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("agent", "invoke_agent_strategy", {"agent_strategy_params": {"a": 1}}, "AgentInvokeRequest"),
     ("tools", "invoke_endpoint", {"path": "/ask"}, "EndpointInvokeRequest"),
     ("tools", "get_authorization_url", {"redirect_uri": "u"}, "OAuthGetAuthorizationUrlRequest"),
+    ("datasource", "get_credentials", {"redirect_uri": "u", "path": "/?code=1"}, "OAuthGetCredentialsRequest"),
+    ("datasource", "validate_datasource_credentials", {}, "DatasourceValidateCredentialsRequest"),
+    ("datasource", "invoke_website_datasource_get_crawl", {}, "DatasourceCrawlWebsiteRequest"),
+    ("datasource", "invoke_online_document_datasource_get_pages", {}, "DatasourceGetPagesRequest"),
+    ("datasource", "invoke_online_document_datasource_get_page_content",
+     {"page": {"workspace_id": "w", "page_id": "p", "type": "page"}}, "DatasourceGetPageContentRequest"),
+    ("datasource", "invoke_online_drive_browse_files", {}, "DatasourceOnlineDriveBrowseFilesRequest"),
+    ("datasource", "invoke_online_drive_download_file", {"request": {"id": "f"}},
+     "DatasourceOnlineDriveDownloadFileRequest"),
+    ("trigger", "validate_trigger_credentials", {}, "TriggerValidateProviderCredentialsRequest"),
+    ("trigger", "invoke_trigger_event", {"body": {"a": 1}}, "TriggerInvokeEventRequest"),
+    ("trigger", "dispatch_trigger_event", {"method": "POST", "path": "/hook"}, "TriggerDispatchEventRequest"),
+    ("trigger", "subscribe_trigger", {"parameters": {"kinds": ["made"]}}, "TriggerSubscribeRequest"),
+    ("trigger", "unsubscribe_trigger", {}, "TriggerUnsubscribeRequest"),
+    ("trigger", "refresh_trigger", {}, "TriggerRefreshRequest"),
+    ("trigger", "fetch_parameter_options", {"provider_action": "made", "parameter": "p"},
+     "DynamicParameterFetchParameterOptionsRequest"),
 )  # fmt: skip
 SDK = """\
 import json, sys
@@ -70,7 +87,10 @@ def test_the_sdk_reads_what_is_sent(small_package: Small) -> None:
     assert done.returncode == 0, done.stderr
     known, read = json.loads(done.stdout)
     assert set(known) == set(actions.ACTIONS)
-    names = {"provider": "small", "agent_strategy_provider": "small", "agent_strategy": "plan"}
+    names = {
+        "provider": "small", "agent_strategy_provider": "small", "agent_strategy": "plan", "datasource": "pages",
+        "event": "made",
+    }  # fmt: skip
     for (_, action, _, _), one in zip(REQUESTS, read, strict=True):
         assert (one["type"], one["action"]) == (actions.ACTIONS[action].type, action)
         assert {key: one[key] for key in names if key in one}.items() <= names.items()
@@ -94,7 +114,15 @@ def test_an_endpoint_s_request_is_raw_http(small_package: Small) -> None:
 
 
 @pytest.mark.parametrize(
-    ("of", "action"), [("model", "invoke_tool"), ("tools", "invoke_llm"), ("tools", "invoke_agent_strategy")]
+    ("of", "action"),
+    [
+        ("model", "invoke_tool"),
+        ("tools", "invoke_llm"),
+        ("tools", "invoke_agent_strategy"),
+        ("datasource", "invoke_trigger_event"),
+        ("trigger", "invoke_online_drive_browse_files"),
+        ("agent", "fetch_parameter_options"),
+    ],
 )
 def test_what_the_package_has_not(of: str, action: str, small_package: Small) -> None:
     with pytest.raises(BundleError) as error:

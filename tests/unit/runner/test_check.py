@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ KEYS = {"name", "of", "file", "replace", "by", "remove", "add", "content", "id",
 Small = Callable[[str], dict[str, bytes]]
 
 
+@cache
 def cases() -> list[dict[str, str]]:
     rows: list[dict[str, str]] = YAML(typ="safe", pure=True).load(CASES.read_text(encoding="utf-8"))
     return rows
@@ -25,7 +27,7 @@ def findings(files: dict[str, bytes], key: rsa.RSAPrivateKey) -> list[Finding]:
     return [*check.findings(sign.signed(files, key, 1), key.public_key())]
 
 
-@pytest.mark.parametrize("kind", ["model", "agent", "tools"])
+@pytest.mark.parametrize("kind", ["model", "agent", "tools", "datasource", "trigger"])
 def test_a_good_package_has_none(kind: str, small_package: Small, key: rsa.RSAPrivateKey) -> None:
     assert findings(small_package(kind), key) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from llmflow_runner.measure import Cost
 from llmflow_runner.verdict import Verdict
 from typer.testing import CliRunner
 
+Small = Callable[[str], dict[str, bytes]]
+
 pytestmark = pytest.mark.usefixtures("home")
 
 
@@ -24,6 +27,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("CONFIG", "CACHE", "STATE"):
         monkeypatch.setenv(f"LLMFLOW_{name}", str(tmp_path / name.lower()))
     return tmp_path
+
+
+@pytest.fixture
+def signer(home: Path) -> None:
+    """The key that packs and checks here; making one of the real size takes a second."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    (home / "config").mkdir()
+    for name, content in (
+        (
+            sign.PRIVATE,
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.TraditionalOpenSSL,
+                serialization.NoEncryption(),
+            ),
+        ),
+        (
+            sign.PUBLIC,
+            key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1),
+        ),
+    ):
+        (home / "config" / name).write_bytes(content)
 
 
 @pytest.fixture
@@ -40,7 +65,7 @@ def run(*words: str) -> LlmflowError:
     return result.exception
 
 
-def test_packing_what_is_no_plugin(tmp_path: Path) -> None:
+def test_packing_what_is_no_plugin(tmp_path: Path, signer: None) -> None:
     error = run("pack", str(tmp_path))
     assert (error.id, error.exit_code) == ("PLUGIN-NOT-A-PLUGIN", 3)
 
@@ -49,8 +74,7 @@ def test_checking_without_a_key(package: Path) -> None:
     assert run("check", str(package)).id == "PLUGIN-KEY"
 
 
-def test_checking_an_unfit_package(package: Path, home: Path) -> None:
-    sign.signing_key(home / "config")
+def test_checking_an_unfit_package(package: Path, signer: None) -> None:
     error = run("check", str(package))
     assert (error.id, error.exit_code) == ("PLUGIN-UNFIT", 3)
     assert [finding.id for finding in error.findings] == ["PLUGIN-SIGNATURE"]
@@ -82,14 +106,15 @@ def test_checking_starts_a_package(package: Path, key: rsa.RSAPrivateKey, home: 
         (Cost(99.0, 1.0, 1.0, 1.0, 1 << 20), []),
         (Cost(1.0, 1.0, 1.0, 1.0, (1 << 20) + 1), ["PLUGIN-MEMORY"]),
         (Cost(21.0, 21.0, 1.0, 1.0, 1), ["PLUGIN-SLOW"]),
+        (Cost(1.0, 1.0, 99.0, 10.0, 1), []),
+        (Cost(1.0, 1.0, 11.0, 11.0, 1, {"torch": 9.0}), ["PLUGIN-SLOW"]),
     ],
 )
 def test_what_costs_too_much(cost: Cost, ids: list[str], files: dict[str, bytes]) -> None:
     assert [finding.id for finding in measure.findings(cost, declaration.manifest(files))] == ids
 
 
-def test_calling_a_package_of_a_stranger(package: Path, home: Path) -> None:
-    sign.signing_key(home / "config")
+def test_calling_a_package_of_a_stranger(package: Path, signer: None) -> None:
     error = run("call", str(package), "안녕", "--endpoint", "http://127.0.0.1:1", "--model", "m")
     assert (error.id, error.exit_code) == ("PLUGIN-SIGNATURE", 3)
 
@@ -118,7 +143,8 @@ def test_calling_with_texts_that_the_kind_does_not_take(package: Path, words: li
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["look"], "one of the actions"),
+        (["look"], "there are validate_tool_credentials, invoke_tool,"),
+        (["invoke_toll"], "did you mean invoke_tool?"),
         (["invoke_tool", "{}", "{}"], "one request"),
         (["invoke_tool", "{"], "read as JSON"),
         (["invoke_tool", "[]"], "a JSON object"),
@@ -130,6 +156,44 @@ def test_actions_that_can_not_be_asked_for(package: Path, words: list[str], says
     result = runner.invoke(app, ["call", str(package), *words])
     assert result.exit_code == 2
     assert says in result.output
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "count"),
+    [
+        ("model", "validate_provider_credentials", 16),
+        ("tools", "validate_tool_credentials", 8),
+        ("agent", "invoke_agent_strategy", 1),
+        ("datasource", "get_authorization_url", 9),
+        ("trigger", "fetch_parameter_options", 10),
+    ],
+)
+def test_calling_for_nothing_says_what_a_package_answers(
+    kind: str, first: str, count: int, small_package: Small, home: Path
+) -> None:
+    files = small_package(kind)
+    packed = home / "small.difypkg"
+    packed.write_bytes(archive.write(files, b""))
+    for name in ("manifest.yaml", "requirements.txt"):
+        (home / name).write_bytes(files[name])
+    said = [CliRunner().invoke(app, ["call", str(at)]).output.splitlines() for at in (packed, home)]
+    assert (said[0][0], len(said[0])) == (first, count)
+    assert said[0] == said[1]
+
+
+def test_calling_a_folder_that_is_no_plugin(home: Path) -> None:
+    assert run("call", str(home)).id == "PLUGIN-NOT-A-PLUGIN"
+
+
+def test_what_a_package_has_not_is_said_before_it_is_installed(
+    package: Path, key: rsa.RSAPrivateKey, home: Path
+) -> None:
+    own = home / "own.pem"
+    pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
+    own.write_bytes(pem)
+    error = run("call", str(package), "invoke_tool", "{}", "--key", str(own))
+    assert (error.id, error.exit_code) == ("PLUGIN-NO-PROVIDER", 3)
+    assert not [*(home / "cache").glob("plugin-envs/*")]
 
 
 def test_calling_with_a_script_that_is_none(package: Path, home: Path) -> None:

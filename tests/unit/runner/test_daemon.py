@@ -111,6 +111,11 @@ def test_a_session(folder: Path) -> None:
         assert running.logs == ["a stray line", "a log line"]
 
 
+def test_half_a_character_is_said_as_the_daemon_says_it(folder: Path) -> None:
+    with plugin(folder, READY + ECHO) as running:
+        assert list(running.ask({"text": "a\ud83db"})) == [{"text": "a\ufffdb"}]
+
+
 def test_an_error_comes_after_what_was_streamed(folder: Path) -> None:
     with plugin(folder, READY + ECHO) as running:
         answer = running.ask({"text": "half", "fail": True})

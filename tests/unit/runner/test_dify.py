@@ -226,7 +226,7 @@ def server(path: str, answer: Any, status: int = 200) -> Iterator[str]:
     Handler.answers = {path: (status, answer if isinstance(answer, str) else json.dumps(answer))}
     Handler.requests.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        thread = Thread(target=httpd.serve_forever)
+        thread = Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.002})
         thread.start()
         try:
             yield f"http://127.0.0.1:{httpd.server_port}"

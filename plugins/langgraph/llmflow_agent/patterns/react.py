@@ -6,10 +6,10 @@ from collections.abc import Hashable
 
 from langgraph.graph import END, START, StateGraph
 
-from llmflow_agent.patterns.shared import finish
-from llmflow_agent.sitting import Run
+from llmflow_agent.patterns.answering import finish
+from llmflow_agent.patterns.working import Manner, open_calls, thinking, tool
+from llmflow_agent.run import Run
 from llmflow_agent.state import State
-from llmflow_agent.worker import Manner, errands, thinking, tool
 
 
 def graph() -> StateGraph[State, Run]:
@@ -28,4 +28,4 @@ def graph() -> StateGraph[State, Run]:
 def _after_thinking(state: State) -> Hashable | list[Hashable]:
     if state.get("ended") or state["desk"].state == "done":
         return "finish"
-    return errands(state) or "think"
+    return open_calls(state) or "think"

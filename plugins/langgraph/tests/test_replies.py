@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from llmflow_agent import forms
-from llmflow_agent.forms import Unreadable, Written
+from llmflow_agent import replies
+from llmflow_agent.replies import JsonReply, Unreadable
 
 
-class Steps(Written):
+class Steps(JsonReply):
     steps: tuple[str, ...]
 
 
@@ -35,7 +35,7 @@ class Steps(Written):
 def test_an_answer_is_read(
     text: str, native: bool, said: str, called: list[tuple[str, dict[str, Any]]]
 ) -> None:
-    turn = forms.turn(text, native)
+    turn = replies.turn(text, native)
     assert turn.text == said
     assert [(call.name, json.loads(call.arguments)) for call in turn.calls] == called
 
@@ -52,11 +52,11 @@ def test_an_answer_is_read(
 )
 def test_what_can_not_be_read_is_said(text: str) -> None:
     with pytest.raises(Unreadable):
-        forms.turn(text, native=False)
+        replies.turn(text, native=False)
 
 
 def test_json_is_found_in_prose_and_repaired() -> None:
-    assert forms.written('Here: {"steps": ["a", "b",]} as asked', Steps).steps == ("a", "b")
+    assert replies.json_reply('Here: {"steps": ["a", "b",]} as asked', Steps).steps == ("a", "b")
     for text in ("no JSON at all", '{"steps": 3}', '{"steps": ["a', "{}"):
         with pytest.raises(Unreadable):
-            forms.written(text, Steps)
+            replies.json_reply(text, Steps)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import json_repair
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from llmflow_agent.characters import sound_value
 from llmflow_agent.model import Call, Message
 
 BLOCK = re.compile(r"```(?:action|tool|json)?[ \t]*\n?(?=\s*[\[{])(.*?)(?:```|\Z)", re.DOTALL)
@@ -25,7 +26,7 @@ QUOTE = re.compile(r"\\.")  # an escaped character
 NAMES = ("tool", "name", "action", "function")
 GIVEN = ("arguments", "parameters", "action_input", "input", "args")
 
-Form = TypeVar("Form", bound=BaseModel)
+Reply = TypeVar("Reply", bound=BaseModel)
 
 
 class Unreadable(ValueError):
@@ -42,7 +43,7 @@ class Turn:
     calls: tuple[Call, ...] = ()
 
 
-class Written(BaseModel):
+class JsonReply(BaseModel):
     """The base of what a model is asked to write as JSON: held to just these keys where the server can; more are no
     harm."""
 
@@ -66,7 +67,7 @@ def turn(text: str, native: bool) -> Turn:
     return Turn(plain.strip(), tuple(calls))
 
 
-def written(text: str, form: type[Form]) -> Form:
+def json_reply(text: str, kind: type[Reply]) -> Reply:
     """The JSON that was asked for. Raises Unreadable."""
     told = without_thoughts(text)
     fenced = BLOCK.search(told)
@@ -75,7 +76,7 @@ def written(text: str, form: type[Form]) -> Form:
         raise Unreadable("there is no JSON object in it")
     found = read(fenced.group(1) if fenced else told[start:])
     try:
-        return form.model_validate(found)
+        return kind.model_validate(found)
     except ValidationError as error:
         raise Unreadable(_problems(error)) from error
 
@@ -137,14 +138,14 @@ def read(text: str) -> Any:
     """JSON as it is, else repaired. Raises Unreadable where that would be a guess."""
     text = text.strip()
     try:
-        return json.loads(text)
+        return sound_value(json.loads(text))
     except ValueError as error:
         if QUOTE.sub("", text).count('"') % 2:  # what is missing of a value can't be guessed
             raise Unreadable("it ends inside a text") from error
         found = json_repair.loads(text, skip_json_loads=True)
         if not isinstance(found, dict | list) or not found:
             raise Unreadable(f"it is no JSON ({error})") from error
-        return found
+        return sound_value(found)
 
 
 def _problems(error: ValidationError) -> str:
