@@ -14,6 +14,19 @@ PYTEST  := $(BIN)/python -m pytest
 WORKERS ?= 2
 PLUGINS := vllm embeddings graphrag unstructured presidio langgraph
 
+# Unit tests run in four processes, each of which imports only what its tests are of, WORKERS at once. Thousands of small
+# files are in memory, where there is a gigabyte for them: a disk's flushes would be waited for.
+UNIT      := $(filter-out %/__pycache__,$(patsubst %/,%,$(wildcard tests/unit/*/))) $(PLUGINS:%=plugins/%/tests)
+INSTALLER := tests/unit/bundle tests/unit/installer
+DOCUMENTS := tests/unit/support plugins/graphrag/tests plugins/unstructured/tests
+AGENTS    := plugins/presidio/tests plugins/langgraph/tests
+PARTS     := $(addprefix test-unit-,documents agents installer rest)
+MEMORY    := $(shell df --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 1000000 { print "/dev/shm" }')
+INMEMORY  := $(MEMORY:%=TMPDIR=%) PYTEST_ADDOPTS='-o tmp_path_retention_policy=failed'
+
+# Else each process of each tier compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
@@ -50,10 +63,18 @@ check: $(READY) ## format, lint and types
 test: check test-unit test-contract test-integration test-e2e ## every tier (first time 45 minutes, then 30)
 
 test-unit: $(READY) ## seconds: no sockets but loopback, no root
-	@$(PYTEST) tests/unit $(PLUGINS:%=plugins/%/tests)
+	@$(MAKE) --no-print-directory --jobs=$(WORKERS) --output-sync --keep-going $(PARTS)
+
+test-unit-installer: part := $(INSTALLER)
+test-unit-documents: part := $(DOCUMENTS)
+test-unit-agents: part := $(AGENTS)
+test-unit-rest: part := $(filter-out $(INSTALLER) $(DOCUMENTS) $(AGENTS),$(UNIT))
+$(PARTS): $(READY)
+	@$(INMEMORY) $(PYTEST) $(part)
 
 test-contract: $(READY) ## two sides that must agree: locks, playbooks, charts, packages
 	@$(PYTEST) tests/contract
+	$(INMEMORY) $(PYTEST) --hypothesis-profile=long -m hypothesis $(UNIT)
 
 test-integration: $(READY) ## real engines on CPU
 	@$(PYTEST) tests/integration
@@ -89,4 +110,4 @@ clean: ## remove what was built here; caches stay (make clean-cache)
 clean-cache: ## remove the caches of fetched and built bytes
 	@rm -rf "$${LLMFLOW_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/llmflow}"
 
-.PHONY: help setup bundle demo demo-down check test test-unit test-contract test-integration test-e2e record forms bench lock clean clean-cache
+.PHONY: help setup bundle demo demo-down check test test-unit $(PARTS) test-contract test-integration test-e2e record forms bench lock clean clean-cache

@@ -72,7 +72,7 @@ def dify_files(
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         files.url = f"http://127.0.0.1:{server.server_port}"
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.002}, daemon=True)
         thread.start()
         yield files
         server.shutdown()

@@ -65,7 +65,7 @@ def fake_unstructured(answer: Callable[[Form, int], Answer] = texts) -> Iterator
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         api = FakeApi(f"http://127.0.0.1:{server.server_port}")
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.002}, daemon=True)
         thread.start()
         yield api
         server.shutdown()

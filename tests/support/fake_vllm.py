@@ -58,7 +58,7 @@ def fake_vllm(behaviour: Behaviour | None = None, tls: ssl.SSLContext | None = N
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     Handler.fake = FakeVllm(f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.002})
     thread.start()
     try:
         yield Handler.fake

@@ -30,7 +30,7 @@ from llmflow_unstructured.errors import BadDocument, NoEngine
 from llmflow_unstructured.limits import MEBI, Limits
 from llmflow_unstructured.partition import Options
 
-from support import hostile_documents, made_pages
+from support import hostile_documents, made_pages, made_scans
 from support.tesseract import Missing
 
 HOW = Options(pictures=True)
@@ -118,8 +118,8 @@ def pages() -> dict[str, bytes]:
         made = made_pages.report(1, 2)
     except Missing:
         return {}
-    picture = made_pages.picture(made.pdf, resolution=50)
-    found = {"a.pdf": made.pdf, "scan.pdf": made_pages.scan([(picture, 50)])}
+    picture = made_scans.picture(made.pdf, resolution=50)
+    found = {"a.pdf": made.pdf, "scan.pdf": made_scans.scan([(picture, 50)])}
     for kind in ("png", "jpeg", "tiff"):
         target = io.BytesIO()
         picture.save(target, kind)

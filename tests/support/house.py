@@ -92,10 +92,13 @@ class House:
 
     def context(self) -> Context:
         """What sources are resolved in."""
-        loaded = self.load()
-        return Context(self.cache, self.root, self.root, self.root / lock.LOCKS, loaded.profile.target,
-                       loaded.toolchain, self.report)  # fmt: skip
+        return self._context(self.load())
 
     def lock(self, previous: Lock | None = None, update: tuple[str, ...] = ()) -> Lock:
         """Lock profile lab."""
-        return lock.make(self.load(), self.context(), previous, update)
+        loaded = self.load()
+        return lock.make(loaded, self._context(loaded), previous, update)
+
+    def _context(self, loaded: intent.Loaded) -> Context:
+        return Context(self.cache, self.root, self.root, self.root / lock.LOCKS, loaded.profile.target,
+                       loaded.toolchain, self.report)  # fmt: skip

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from types import UnionType
@@ -93,7 +94,7 @@ def read_document(path: Path) -> Document:
             "SITE-UNREADABLE", f"{path.name} can't be read as UTF-8 text: {exc}", where=str(path)
         ) from exc
     try:
-        content = YAML(typ="rt").load(text)
+        content = _content(text)
     except MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
@@ -107,6 +108,12 @@ def read_document(path: Path) -> Document:
     if not isinstance(content, CommentedMap):
         raise SiteError("SITE-YAML", f"{path.name} must be a mapping of keys to values", where=f"{path}:1:1")
     return Document(path, content)
+
+
+@lru_cache(maxsize=8)
+def _content(text: str) -> Any:
+    """A run reads its site again and again, and a parser that keeps places is slow; nobody changes what it gives."""
+    return YAML(typ="rt").load(text)
 
 
 def _plain(node: Any) -> Any:

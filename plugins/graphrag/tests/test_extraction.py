@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_graphrag import chunks, documents, words
 from llmflow_graphrag.chunks import Chunk
@@ -55,7 +55,6 @@ def test_what_stands_in_brackets_is_another_name(text: str, pair: tuple[str, str
     assert [(fact.subject, fact.predicate, fact.object) for fact in facts] == [(pair[0], SAME_AS, pair[1])]
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1, max_size=200).filter(lambda text: text.strip()))
 def test_mentions_lie_in_their_chunk(text: str) -> None:
     try:

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_graphrag import words
 from llmflow_graphrag.errors import BadRequest, Busy, Incompatible, ModelFailed, NotFound
@@ -63,7 +63,6 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(STEPS)
 def test_deleted_equals_never_taken_in(steps: list[tuple[str, int | None, bool]]) -> None:
     """Whatever happened before, both stores hold what a fresh ingest of the surviving documents gives."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_graphrag import filters
 from llmflow_graphrag.errors import BadRequest, ModelFailed, NotFound, StoreDown
@@ -105,7 +105,6 @@ def test_a_name_alone_pushes_no_better_passage_out() -> None:
     """What fits best by both searches stays first, however many walkers are elsewhere."""
     scores = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1), max_size=6)
 
-    @settings(deadline=None)
     @given(scores, scores, scores)
     def best_stays(dense: dict[str, float], lexical: dict[str, float], walkers: dict[str, float]) -> None:
         evidence = rank.Evidence(dense, lexical, walkers)
@@ -258,7 +257,6 @@ HOSTILE = st.sampled_from(
 ) | st.text(min_size=1, max_size=40)
 
 
-@settings(deadline=None)
 @given(text=HOSTILE)
 def test_a_hostile_question_finds_no_error(text: str) -> None:
     import tempfile

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import strategies as st
 from llmflow_graphrag.errors import Busy, Incompatible, StoreDown
+from llmflow_graphrag.scope import Scope
 from llmflow_graphrag.stores import GraphStore
 from llmflow_graphrag.stores.sqlite import MIGRATIONS, SqliteGraph
-from store_conformance import GRAPH_CASES, HISTORIES, TWO, Step, fresh, live_through, take
+from store_conformance import GRAPH_CASES, HISTORIES, TWO, Step, Written, fresh, live_through, take
+
+BOTH = frozenset({"everyone", "board"})
+WORDS = (1, 2, 3, 5, 7, 11, 13, 23, 47, 97, 199)
 
 
 @pytest.fixture
@@ -26,7 +32,6 @@ def test_does_what_a_graph_store_must(case: Callable[[GraphStore], None], graph:
     case(graph)
 
 
-@settings(max_examples=30, deadline=None)
 @given(HISTORIES)
 def test_only_the_last_version_of_each_document_matters(
     tmp_path_factory: pytest.TempPathFactory, history: list[Step]
@@ -41,6 +46,36 @@ def test_only_the_last_version_of_each_document_matters(
     assert store.dump(scope) == straight.dump(scope)
     store.close()
     straight.close()
+
+
+def _shelved(number: int) -> str:
+    held = [f"w{word}" for word in WORDS if number % word == 0 for _ in range(1 + number // word % 3)]
+    return " ".join((*held, f"n{number}"))
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SqliteGraph, Scope]]:
+    """400 chunks with words of every rarity: of the n-th word every n-th chunk has some. Half are the board's."""
+    store, scope = SqliteGraph(tmp_path_factory.mktemp("shelf") / "graph.sqlite"), fresh(access=BOTH)
+    for half, access in enumerate(({"everyone"}, {"board"})):
+        chunks = tuple((_shelved(number), ()) for number in range(half, 400, 2))
+        take(store, scope, Written(f"d{half}", chunks, frozenset(access)))
+    yield store, scope
+    store.close()
+
+
+@given(
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=6, unique=True), st.integers(1, 40), st.booleans()
+)
+def test_fewer_words_bring_chunks_and_the_best_are_the_same(
+    shelf: tuple[SqliteGraph, Scope], words: list[int], limit: int, board: bool
+) -> None:
+    """What is left out because it can't be among the best never is: a short list begins a long one."""
+    store, owner = shelf
+    scope = owner if board else replace(owner, access=frozenset({"everyone"}))
+    terms = [f"w{word}" for word in words]
+    every = [score for _, score in store.lexical(scope, terms, 400)]
+    assert [score for _, score in store.lexical(scope, terms, limit)] == every[:limit]
 
 
 def test_opens_what_it_wrote(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_graphrag.errors import Incompatible, StoreDown
 from llmflow_graphrag.keys import key
@@ -38,7 +38,6 @@ def test_does_what_a_vector_store_must(case: Callable[[VectorStore], None], stor
     case(store)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["put", "drop", "ask"]), st.sets(st.integers(0, 12)), st.integers(0, 99)),

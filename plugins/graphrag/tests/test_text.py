@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_graphrag import chunks, documents, names, sentences, words
 from llmflow_graphrag.errors import BadDocument, BadRequest, Incompatible
@@ -25,7 +25,6 @@ SIGNS = ("\n\n", "\r\n", "\ud800", "\u200b", "\x00")
 PIECES = st.lists(st.sampled_from((*PROSE, *MARKS, *SIGNS)), min_size=1, max_size=30)
 
 
-@settings(deadline=None)
 @given(PIECES)
 def test_a_chunk_is_the_documents_text_between_its_offsets(pieces: list[str]) -> None:
     text = "".join(pieces)
@@ -127,7 +126,6 @@ def test_a_word_is_found_without_its_ending(analyser: str, text: str, term: str)
 
 
 @pytest.mark.parametrize("analyser", ["kiwi", "plain"])
-@settings(deadline=None)
 @given(text=st.text(max_size=80))
 def test_words_of_anything_are_plain_terms(analyser: str, text: str) -> None:
     found = words.terms(words.analyser(analyser), text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_unstructured import chunk, render, tables
 from llmflow_unstructured.chunk import Sizes
@@ -43,7 +43,6 @@ def document() -> list[Element]:
     ]
 
 
-@settings(deadline=None, max_examples=25)
 @given(st.lists(ANY, max_size=12), st.integers(50, 400), st.integers(0, 25), st.integers(0, 400))
 def test_chunks_hold_all_of_the_text_and_no_more_than_their_size(
     elements: list[Element], most: int, overlap: int, least: int
@@ -111,7 +110,6 @@ def test_sizes_that_fit_no_chunk(wrong: dict[str, Any]) -> None:
         Sizes(**wrong)
 
 
-@settings(deadline=None, max_examples=25)
 @given(st.lists(ANY, max_size=8))
 def test_json_brings_elements_back(elements: list[Element]) -> None:
     full = [

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -23,7 +20,7 @@ from llmflow_unstructured.api import Api
 from llmflow_unstructured.cache import Cache, key
 from llmflow_unstructured.elements import Element, Event, Failed
 from llmflow_unstructured.engine import Document, Engine, Here
-from llmflow_unstructured.errors import BadDocument, NoEngine, TooLarge
+from llmflow_unstructured.errors import BadDocument, NoEngine
 from llmflow_unstructured.limits import MEBI, Limits
 from llmflow_unstructured.partition import PLAIN, Options, Progress
 from llmflow_unstructured.service import Form, Service, Settings, form_of
@@ -66,41 +63,6 @@ def test_a_process_of_its_own_reads_as_this_one_does() -> None:
     assert told == [(1, 2), (2, 2)]
     with pytest.raises(BadDocument, match="empty"):
         list(sandbox.read(b"", "a"))
-
-
-def test_a_reader_that_takes_too_long_is_ended_and_leaves_what_it_had_read() -> None:
-    slow = {"a.txt": PROSE.encode(), "b.md": b"*a " * 4900 + b"[" * 90}
-    many = zipped({**slow, **{f"{number}.md": slow["b.md"] for number in range(200)}})
-    begun = time.monotonic()
-    found = list(sandbox.read(many, "a.zip", limits=Limits(seconds=0.4)))
-    assert time.monotonic() - begun < 0.4 + sandbox.GRACE + 5.0
-    assert next(one.text for one in found if isinstance(one, Element)) == PROSE
-    assert any("longer than 0 seconds" in one.why for one in found if isinstance(one, Failed))
-
-
-def test_a_reader_that_takes_too_much_memory_is_ended() -> None:
-    rows = ("가나다라마바사아자차," * 100 + "\n") * 30_000
-    with pytest.raises(TooLarge, match="memory"):
-        list(
-            sandbox.read(
-                rows.encode(), "a.csv", limits=Limits(memory=200 * MEBI, cells=10**8, size=200 * MEBI)
-            )
-        )
-
-
-def test_a_reader_has_no_network() -> None:
-    with fake_unstructured() as fake:
-        code = f"import urllib.request as r; r.urlopen({fake.url + '/healthcheck'!r}, timeout=5).read()"
-        bound = "from llmflow_unstructured import child; from llmflow_unstructured.limits import Limits; "
-        bound += "child._bound(Limits()); "
-        ended = [
-            subprocess.run(
-                [sys.executable, "-c", before + code], cwd=sandbox.HERE, capture_output=True, check=False
-            )
-            for before in ("", bound)
-        ]
-    assert [one.returncode for one in ended] == [0, 1]
-    assert b"no network" in ended[1].stderr
 
 
 def test_a_reader_gets_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +197,7 @@ def test_what_the_api_says_instead_of_elements(answer: Answer, error: type[Excep
 def serving(settings: Settings, reader: Here | None = None) -> Iterator[str]:
     limits = Limits(size=MEBI)
     with service.Server(Service(Engine(reader or Counting(), limits), settings)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.002})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

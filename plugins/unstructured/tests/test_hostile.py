@@ -78,7 +78,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.002}, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", asked
         server.shutdown()

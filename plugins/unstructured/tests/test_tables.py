@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_unstructured import tables
 from llmflow_unstructured.tables import Cell, Grid
@@ -29,7 +29,6 @@ def places(table: Grid) -> list[tuple[int, int]]:
     ]
 
 
-@settings(deadline=None, max_examples=25)
 @given(CELLS | FAR)
 def test_a_grid_lies_within_itself_and_keeps_each_first_cell(cells: list[Cell]) -> None:
     table = tables.grid(cells)
@@ -42,7 +41,6 @@ def test_a_grid_lies_within_itself_and_keeps_each_first_cell(cells: list[Cell]) 
         assert tables.text(table) == tables.markdown(table) == ""
 
 
-@settings(deadline=None, max_examples=25)
 @given(CELLS)
 def test_html_brings_every_text_and_place_back(cells: list[Cell]) -> None:
     table = tables.grid(cells)
@@ -51,7 +49,6 @@ def test_html_brings_every_text_and_place_back(cells: list[Cell]) -> None:
     assert tables.html(tables.from_html(tables.html(again))) == tables.html(again)
 
 
-@settings(deadline=None, max_examples=25)
 @given(
     st.integers(2, 4).flatmap(
         lambda width: st.lists(st.lists(WORDS, min_size=width, max_size=width), min_size=2, max_size=5)

@@ -15,6 +15,13 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
         yield make_workshop(folder)
 
 
+@pytest.fixture(scope="module")
+def built(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle, for tests that only look at it."""
+    return workshop.build(tmp_path_factory.mktemp("built") / "bundle")
+
+
 @pytest.fixture
 def bundle(workshop: Workshop, tmp_path: Path) -> Path:
+    """A bundle of this test alone."""
     return workshop.build(tmp_path / "bundle")

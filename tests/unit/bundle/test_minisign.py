@@ -66,7 +66,7 @@ def test_what_is_no_signature_is_refused(document: Path, text: str) -> None:
     assert _refusal(document, text) == "BUNDLE-SIGNATURE-UNREADABLE"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_changed_character_is_noticed(document: Path, data: st.DataObject) -> None:
     text = minisign.sign(document, KEY, "a comment")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_bundle import oci
 from llmflow_bundle.errors import BundleError
@@ -57,7 +57,6 @@ names = st.text("abc", min_size=1, max_size=3)
 contents = st.dictionaries(names, st.binary(max_size=2000), max_size=6)
 
 
-@settings(deadline=None)
 @given(contents, st.randoms())
 def test_the_order_of_entries_does_not_matter(files: dict[str, bytes], random: object) -> None:
     entries = [Entry.data(name, content) for name, content in files.items()]

@@ -36,7 +36,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, oci.Image]:
 @contextmanager
 def serving(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     with Server(Layout(folder), ("127.0.0.1", 0), tls) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.002})
         thread.start()
         try:
             yield server.server_address[1]

@@ -122,7 +122,7 @@ def test_a_read_only_copy_passes(copied: Path, workshop: Workshop) -> None:
     verify_bundle(copied, workshop.key.public, Recording())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_flipped_byte_is_found_and_named(sound: Path, workshop: Workshop, data: st.DataObject) -> None:
     paths = sorted(p for p in sound.rglob("*") if p.is_file() and not p.is_symlink() and p.stat().st_size)

@@ -14,9 +14,10 @@ def site_directory(tmp_path: Path) -> Path:
     return copy_of("three-node", tmp_path / "site")
 
 
-@pytest.fixture
-def site(site_directory: Path) -> Site:
-    return load_site(site_directory)
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site that nobody changes; its directory is one that nobody else has."""
+    return load_site(copy_of("three-node", tmp_path_factory.mktemp("site") / "site"))
 
 
 @pytest.fixture

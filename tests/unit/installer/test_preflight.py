@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ KEYS = {"why", "site", "image_gib", "organs", "facts", "findings"}
 GIB = 1 << 30
 
 
+@cache
 def load(file: Path) -> dict[str, Any]:
     case: dict[str, Any] = YAML(typ="safe").load(file)
     return case

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_bundle.errors import SiteError
 from llmflow_installer.journal import Entry, Journal
@@ -97,7 +97,6 @@ def test_the_journal_gives_back_what_was_recorded(state: SiteState) -> None:
     assert journal.digests() == {"hosts": "d1"}
 
 
-@settings(deadline=None)  # each line is waited for on the disk, which may be busy
 @given(cut=st.integers(min_value=1, max_value=60))
 def test_a_line_cut_short_costs_only_itself(cut: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     journal = Journal(tmp_path_factory.mktemp("journal") / "journal.jsonl")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from llmflow_installer.transfer import Host, send
 
 
 class HereHost(Host):
-    """This machine, so that the real receiver runs without ssh."""
+    """This machine, so that the real receiver runs without ssh, and on this Python, which is there at once."""
 
     def ssh(self, *command: str) -> list[str]:
-        return list(command)
+        assert command[0] == "python3"
+        return [sys.executable, *command[1:]]
 
 
 HERE = HereHost("here", "root", Path("unused"), Path("unused"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_kit.batches import Limits, Size, Window, plan, together
 
@@ -13,7 +13,6 @@ LIMITS = Limits(texts=4, tokens=100, bytes=1000)
 SIZES = st.lists(st.builds(Size, st.integers(1, 150), st.integers(1, 1500)), max_size=60)
 
 
-@settings(max_examples=40)
 @given(SIZES)
 def test_every_text_travels_once_within_the_limits(sizes: list[Size]) -> None:
     batches = plan(sizes, LIMITS)
@@ -25,7 +24,6 @@ def test_every_text_travels_once_within_the_limits(sizes: list[Size]) -> None:
             assert sum(sizes[i].bytes for i in batch) <= LIMITS.bytes
 
 
-@settings(max_examples=40)
 @given(SIZES)
 def test_texts_of_like_length_travel_together_the_longest_first(sizes: list[Size]) -> None:
     tokens = [sizes[index].tokens for batch in plan(sizes, LIMITS) for index in batch]

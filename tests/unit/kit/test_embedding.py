@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_kit import embedding, pictures, pooling, prefixes, tokens, vectors
 from llmflow_kit.batches import Limits
@@ -77,7 +77,6 @@ def test_vectors_are_made_unit_vectors_where_the_server_does_not() -> None:
     assert vectors.checked(long, 0, unit=False) == long
 
 
-@settings(max_examples=40)
 @given(st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=50))
 def test_base64_and_numbers_are_the_same_vector(row: list[float]) -> None:
     def answer(value: object) -> object:
@@ -86,7 +85,6 @@ def test_base64_and_numbers_are_the_same_vector(row: list[float]) -> None:
     assert vectors.of_data(answer(packed(row)), 1) == vectors.of_data(answer(row), 1)
 
 
-@settings(max_examples=40)
 @given(st.lists(st.floats(-1e20, 1e20).filter(lambda number: abs(number) > 1e-10), min_size=2, max_size=20))
 def test_unit_vectors_keep_their_direction(row: list[float]) -> None:
     (found,) = vectors.checked([array("f", row)], 0, unit=True)

@@ -94,11 +94,6 @@ def test_halves_share_nothing_and_leave_nothing_out() -> None:
     assert min(len(tune), len(report)) > len(questions) / 3
 
 
-def test_bm25_reads_korean_with_particles_and_english_stems() -> None:
-    answer = retrievers.bm25(SMALL)
-    assert [answer(question.text, 1) for question in SMALL.questions[:2]] == [["dorim"], ["bus"]]
-
-
 def test_dense_gives_the_nearest_first() -> None:
     def by_length(texts: Sequence[str]) -> Any:
         return np.array([[1.0, 1 / len(text)] for text in texts])
