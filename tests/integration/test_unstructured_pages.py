@@ -14,8 +14,9 @@ from llmflow_unstructured.elements import Element
 from llmflow_unstructured.limits import Limits
 from llmflow_unstructured.pages import PageFailed, PageOptions, Strategy, image, pdf, tesseract
 from PIL import Image
-from support import made_pages, page_measure
-from support.made_pages import FACES, QUALITIES, Look, Made
+from support import made_pages, made_scans, page_measure
+from support.made_pages import DEVELOPMENT, FACES, HELD_OUT, Look, Made
+from support.made_scans import QUALITIES
 from support.tesseract import Missing, real_tesseract
 
 FACE_NAMES = list(FACES)
@@ -44,7 +45,7 @@ def _unheard(done: int, count: int) -> None:
 
 
 def scanned(made: Made, quality: str, seed: int) -> bytes:
-    return made_pages.scan(
+    return made_scans.scan(
         [QUALITIES[quality](made.pdf, page, seed + page) for page in range(len(made.pages))]
     )
 
@@ -53,10 +54,11 @@ def text(elements: Sequence[Element]) -> str:
     return "\n".join(element.text for element in elements)
 
 
-@pytest.mark.parametrize(("quality", "bound"), [("clean", 0.98), ("noisy", 0.975), ("harsh", 0.95)])
+@pytest.mark.parametrize(("quality", "bound"), [("clean", 0.98), ("noisy", 0.975), ("harsh", 0.94)])
 @pytest.mark.parametrize(("face", "columns"), [(0, 1), (2, 2)], ids=["one column", "two columns"])
-def test_scanned_korean_is_read(quality: str, bound: float, face: int, columns: int) -> None:
-    look = Look(face=FACE_NAMES[face], columns=columns, by_syllable=columns == 1)
+@pytest.mark.parametrize("said", [DEVELOPMENT, HELD_OUT])
+def test_scanned_korean_is_read(quality: str, bound: float, face: int, columns: int, said: str) -> None:
+    look = Look(face=FACE_NAMES[face], columns=columns, by_syllable=columns == 1, text=said)
     made = made_pages.prose(40 + face, look=look)
     assert page_measure.accuracy(made.text(0), text(read(scanned(made, quality, face)))) >= bound
 
@@ -98,7 +100,7 @@ def test_headings_notes_and_running_heads_are_told_apart(quality: str | None) ->
 @pytest.mark.parametrize("quarter", [1, 2, 3])
 def test_a_page_lying_on_its_side_is_read_upright(quarter: int) -> None:
     made = made_pages.prose(20)
-    grey, resolution = made_pages.noisy(made.pdf, 0, 3)
+    grey, resolution = made_scans.noisy(made.pdf, 0, 3)
     kept = io.BytesIO()
     grey.rotate(90 * quarter, expand=True).save(kept, "TIFF", dpi=(resolution, resolution))
     found = [one for one in image.read(kept.getvalue(), AUTO, Limits(), _unheard) if isinstance(one, Element)]
@@ -109,7 +111,7 @@ def test_a_page_lying_on_its_side_is_read_upright(quarter: int) -> None:
 
 def test_words_on_a_picture_are_read_beside_the_text_and_not_twice() -> None:
     printed, pictured = made_pages.prose(30), made_pages.prose(31)
-    part = made_pages.picture(pictured.pdf).crop((0, 200, 2480, 900))
+    part = made_scans.picture(pictured.pdf).crop((0, 200, 2480, 900))
     found = read(_with_picture(printed.pdf, part))
     above = [one for one in found if one.box and one.box.top < made_pages.HEIGHT]
     below = [one for one in found if one not in above]
@@ -140,7 +142,7 @@ def _with_picture(data: bytes, part: Image.Image) -> bytes:
 
 def test_a_page_that_fails_is_named_and_the_others_are_read() -> None:
     made = made_pages.prose(50)
-    good = made_pages.clean(made.pdf, 0, 0)
+    good = made_scans.clean(made.pdf, 0, 0)
     kept = io.BytesIO()
     huge = Image.new("L", (9000, 9000), 255)
     good[0].save(

@@ -13,7 +13,8 @@ from llmflow_installer.verify import SCAN, SCANNED
 
 from support.made_hwp import OUTLINE_1, OUTLINE_2
 from support.made_hwpx import Hwpx
-from support.made_pages import Look, Sheet, noisy, picture
+from support.made_pages import Look, Sheet
+from support.made_scans import noisy, picture
 
 TEXTS = Path(__file__).parents[1] / "cases" / "unstructured" / "handbook"
 SCANNED_DOCUMENT, OFFICE_DOCUMENT = "daon-profile", "nuri-profile"

@@ -1,30 +1,26 @@
-"""Pages made of known text: PDF files, and pictures of them as scanners of all sorts give them.
+"""Pages made of known text as PDF files; `made_scans` makes pictures of them.
 
 Every page says what it holds, in reading order, so that what is read of it can be measured. Dice have fixed seeds.
 """
 
 from __future__ import annotations
 
-import io
 import logging
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-import pypdfium2
 from fpdf import FPDF
-from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
 from support.tesseract import real_tesseract
 
 logging.getLogger("fontTools").setLevel(logging.ERROR)  # it tells of every table that a subset goes without
 
-SENTENCES = Path(__file__).parents[1] / "cases" / "unstructured" / "sentences.txt"
+TEXTS = Path(__file__).parents[1] / "cases" / "unstructured"
+DEVELOPMENT, HELD_OUT = "sentences", "held-out"  # one to work with, one that is only measured on
 WIDTH, HEIGHT = 595.28, 841.89  # A4, in points
 MARGIN = 64.0
 GUTTER = 24.0
@@ -36,6 +32,8 @@ FACES = {
     "dotum": ("UnDotum.ttf", "UnDotumBold.ttf"),
     "noto sans": ("NotoSansCJK-Regular.ttc", "NotoSansCJK-Bold.ttc"),
     "noto serif": ("NotoSerifCJK-Regular.ttc", "NotoSerifCJK-Bold.ttc"),
+    "barun gothic": ("NanumBarunGothic.ttf", "NanumBarunGothicBold.ttf"),
+    "graphic": ("UnGraphic.ttf", "UnGraphicBold.ttf"),
 }
 NAMES = (
     "김민준 이서연 박도윤 최하은 정시우 강지호 조예린 윤태석 장미란 임성훈 한가람 오세진 서유나 신동혁 권은비"
@@ -99,24 +97,40 @@ class Look:
     columns: int = 1
     by_syllable: bool = False  # lines break inside Korean words, as Hangul's usual settings have it
     justified: bool = True
+    text: str = DEVELOPMENT
+
+
+def some_look(seed: int, columns: int = 1, text: str = DEVELOPMENT) -> Look:
+    """One that the dice choose: a face, sizes from 9 to 12 points, lines that break in words or between them."""
+    dice = random.Random(seed)
+    return Look(
+        face=dice.choice(list(FACES)),
+        size=dice.choice((9, 9.5, 10, 10.5, 11, 12)),
+        leading=dice.choice((1.45, 1.6, 1.8)),
+        columns=columns,
+        by_syllable=dice.random() < 0.5,
+        justified=dice.random() < 0.7,
+        text=text,
+    )
 
 
 # ---- text
 
 
 @cache
-def _sentences() -> tuple[str, ...]:
-    return tuple(line for line in SENTENCES.read_text(encoding="utf-8").splitlines() if line)
+def _sentences(text: str) -> tuple[str, ...]:
+    lines = (TEXTS / f"{text}.txt").read_text(encoding="utf-8").splitlines()
+    return tuple(line for line in lines if line)
 
 
-def sentence(dice: random.Random) -> str:
+def sentence(dice: random.Random, text: str = DEVELOPMENT) -> str:
     """A sentence with names and figures of its own."""
-    return re.sub(r"\{(\w+)\}", lambda slot: _filled(slot[1], dice), dice.choice(_sentences()))
+    return re.sub(r"\{(\w+)\}", lambda slot: _filled(slot[1], dice), dice.choice(_sentences(text)))
 
 
-def paragraph(dice: random.Random, least: int = 3, most: int = 6) -> str:
+def paragraph(dice: random.Random, text: str = DEVELOPMENT, least: int = 3, most: int = 6) -> str:
     """Some sentences, each of them once."""
-    return " ".join(sentence(dice) for _ in range(dice.randint(least, most)))
+    return " ".join(sentence(dice, text) for _ in range(dice.randint(least, most)))
 
 
 def _filled(slot: str, dice: random.Random) -> str:
@@ -261,7 +275,7 @@ def prose(seed: int, pages: int = 1, look: Look | None = None) -> Made:
     for _ in range(pages):
         sheet.page()
         while sheet.fits(look.size * look.leading * 7):
-            said = paragraph(dice)
+            said = paragraph(dice, look.text)
             room = sheet.write(said, look.size, indent=look.size)
             sheet.tell("NarrativeText", said[:room].rstrip())
             if room < len(said):
@@ -297,9 +311,9 @@ def report(seed: int, pages: int = 4, look: Look | None = None) -> Made:
             elif dice.random() < 0.35:
                 part += 1
                 _heading(sheet, f"{chapter}.{part} {dice.choice(HEADINGS)}", 1.15, 2)
-            said = paragraph(dice, 2, 4)
+            said = paragraph(dice, look.text, 2, 4)
             if len(notes) < 2 and dice.random() < 0.25:
-                notes.append(f"{len(notes) + 1}) {sentence(dice)}")
+                notes.append(f"{len(notes) + 1}) {sentence(dice, look.text)}")
             room = sheet.write(said, look.size, indent=look.size)
             sheet.tell("NarrativeText", said[:room].rstrip())
             if room < len(said):
@@ -330,7 +344,7 @@ def _heading(sheet: Sheet, text: str, scale: float, depth: int) -> None:
 def _list(sheet: Sheet, dice: random.Random) -> None:
     mark = dice.choice(("-", "·", "{})", "{}."))
     for number in range(1, dice.randint(3, 5)):
-        said = f"{mark.format(number)} {sentence(dice)}"
+        said = f"{mark.format(number)} {sentence(dice, sheet.look.text)}"
         if not sheet.fits(sheet.look.size * sheet.look.leading * 3):
             return
         sheet.write(said, sheet.look.size, hang=14)
@@ -384,7 +398,7 @@ def tables(seed: int, *, ruled: bool, spans: bool = True, count: int = 3, look: 
     sheet = Sheet(look)
     sheet.page()
     for number in range(1, count + 1):
-        said = paragraph(dice, 1, 2)
+        said = paragraph(dice, look.text, 1, 2)
         sheet.write(said, look.size)
         sheet.tell("NarrativeText", said)
         sheet.y += 8
@@ -453,102 +467,3 @@ def _entry(dice: random.Random, kind: int) -> str:
         lambda: dice.choice(("완료", "진행 중", "해당 없음", "검토 필요", "정상")),
         lambda: f"{dice.randint(2, 90)}일",
     )[kind]()
-
-
-# ---- pictures
-
-Grey = NDArray[np.float32]
-
-
-def picture(pdf: bytes, page: int = 0, resolution: int = 300) -> Image.Image:
-    """A page as a perfect scanner would give it."""
-    document = pypdfium2.PdfDocument(pdf)
-    try:
-        shown: Image.Image = document[page].render(scale=resolution / 72, grayscale=True).to_pil()
-        return shown.convert("L")
-    finally:
-        document.close()
-
-
-def clean(pdf: bytes, page: int = 0, seed: int = 0) -> tuple[Image.Image, int]:
-    """300 dots per inch, straight, with little noise; the picture and its resolution."""
-    grey = _array(picture(pdf, page, 300))
-    return _picture(grey + _dice(seed).normal(0, 2, grey.shape)), 300
-
-
-def noisy(pdf: bytes, page: int = 0, seed: int = 0) -> tuple[Image.Image, int]:
-    """200 dots per inch, to 3 degrees askew, blurred, noise, grey paper, and squeezed as JPEG."""
-    dice = _dice(seed)
-    image = _askew(picture(pdf, page, 200), dice.uniform(-3, 3))
-    image = image.filter(ImageFilter.GaussianBlur(dice.uniform(0.4, 0.8)))
-    grey = _array(image) * 0.88 + 14 + dice.normal(0, 7, (image.height, image.width))
-    return _squeezed(_picture(grey), int(dice.integers(45, 65))), 200
-
-
-def harsh(pdf: bytes, page: int = 0, seed: int = 0) -> tuple[Image.Image, int]:
-    """150 dots per inch, askew, blurred, much noise, a shadow, the other side shining through, specks, a dark edge."""
-    dice = _dice(seed)
-    upright = picture(pdf, page, 150)
-    grey = _array(_askew(upright, dice.uniform(-3, 3)).filter(ImageFilter.GaussianBlur(0.55)))
-    behind = _array(upright.transpose(Image.Transpose.FLIP_LEFT_RIGHT).filter(ImageFilter.GaussianBlur(1.5)))
-    grey = grey - (255 - behind) * 0.12
-    high, wide = grey.shape
-    across, down = np.meshgrid(np.linspace(0, 1, wide), np.linspace(0, 1, high))
-    slope = dice.uniform(0, 2 * np.pi)
-    shade = 0.5 + 0.5 * np.cos(slope) * (across - 0.5) * 2 + 0.5 * np.sin(slope) * (down - 0.5) * 2
-    grey = 25 + grey * (0.80 - 0.28 * np.clip(shade, 0, 1)) + dice.normal(0, 14, grey.shape)
-    specks = dice.random(grey.shape)
-    grey[specks < 0.0015] = 30
-    grey[specks > 0.9985] = 235
-    grey[:, : int(wide * 0.012)] = 20
-    return _squeezed(_picture(grey), int(dice.integers(35, 50))), 150
-
-
-QUALITIES: dict[str, Callable[[bytes, int, int], tuple[Image.Image, int]]] = {
-    "clean": clean,
-    "noisy": noisy,
-    "harsh": harsh,
-}
-
-
-def scan(pictures: Sequence[tuple[Image.Image, int]]) -> bytes:
-    """A PDF file of pictures."""
-    pdf = FPDF(unit="pt", format=(WIDTH, HEIGHT))
-    for image, resolution in pictures:
-        size = (image.width * 72 / resolution, image.height * 72 / resolution)
-        pdf.add_page(format=size)
-        pdf.image(image, 0, 0, *size)
-    return bytes(pdf.output())
-
-
-def turned(pdf: bytes, quarter: int) -> bytes:
-    """The file with its pages lying on their side: `/Rotate` shows them upright again."""
-    document = pypdfium2.PdfDocument(pdf)
-    for page in document:
-        page.set_rotation(quarter * 90)
-    kept = io.BytesIO()
-    document.save(kept)
-    document.close()
-    return kept.getvalue()
-
-
-def _dice(seed: int) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-def _array(image: Image.Image) -> Grey:
-    return np.asarray(image, dtype=np.float32)
-
-
-def _picture(grey: NDArray[np.floating]) -> Image.Image:
-    return Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
-
-
-def _askew(image: Image.Image, degrees: float) -> Image.Image:
-    return image.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=255)
-
-
-def _squeezed(image: Image.Image, quality: int) -> Image.Image:
-    kept = io.BytesIO()
-    image.save(kept, "JPEG", quality=quality)
-    return Image.open(kept).convert("L")

@@ -42,20 +42,16 @@ class Components:
     def mask(self, chosen: Mask) -> Mask:
         """A picture of the chosen parts alone."""
         kept = chosen[self.labels] if len(self) else np.zeros(0, np.bool_)
-        change = np.zeros(self.shape[0] * (self.shape[1] + 1) + 1, np.int8)
-        np.add.at(change, self.starts[kept], 1)
-        np.add.at(change, self.ends[kept], -1)
-        flat = np.cumsum(change[:-1], dtype=np.int8).astype(np.bool_)
-        return flat.reshape(self.shape[0], self.shape[1] + 1)[:, :-1]
+        return drawn(self.starts[kept], self.ends[kept], self.shape)
 
 
 def runs(picture: Mask) -> tuple[Numbers, Numbers]:
     """Where each run of dots in a row begins and ends, in the flat picture with one empty column more."""
     high, wide = picture.shape
-    padded = np.zeros((high, wide + 1), np.int8)
-    padded[:, :-1] = picture
-    change = np.diff(padded.ravel(), prepend=np.int8(0))
-    return np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+    padded = np.zeros(1 + high * (wide + 1), np.bool_)  # an empty dot before all the rows
+    padded[1:].reshape(high, wide + 1)[:, :-1] = picture
+    change = np.flatnonzero(padded[1:] != padded[:-1])
+    return change[0::2], change[1::2]
 
 
 def components(picture: Mask) -> Components:
@@ -79,17 +75,21 @@ def components(picture: Mask) -> Components:
 def closed(picture: Mask, gap: int) -> Mask:
     """The picture with the gaps in its rows filled that are at most so wide."""
     starts, ends = runs(picture)
-    if len(starts) < 2:
+    if not len(starts):
         return picture
-    row = starts // (picture.shape[1] + 1)
-    fill = (starts[1:] - ends[:-1] <= gap) & (row[1:] == row[:-1])
-    change = np.zeros(picture.shape[0] * (picture.shape[1] + 1) + 1, np.int8)
-    change[starts] += 1
-    change[ends] -= 1
-    change[ends[:-1][fill]] += 1
-    change[starts[1:][fill]] -= 1
-    flat = np.cumsum(change[:-1], dtype=np.int8).astype(np.bool_)
-    return flat.reshape(picture.shape[0], picture.shape[1] + 1)[:, :-1]
+    high, wide = picture.shape
+    row = starts // (wide + 1)
+    apart = (starts[1:] - ends[:-1] > gap) | (row[1:] != row[:-1])
+    return drawn(starts[np.append(True, apart)], ends[np.append(apart, True)], (high, wide))
+
+
+def drawn(starts: Numbers, ends: Numbers, shape: tuple[int, int]) -> Mask:
+    """A picture of runs, as `runs` gives them."""
+    high, wide = shape
+    edges = np.zeros(2 * len(starts) + 2, np.int64)
+    edges[1:-1:2], edges[2:-1:2], edges[-1] = starts, ends, high * (wide + 1)
+    dark = np.arange(len(edges) - 1) % 2 == 1
+    return np.repeat(dark, np.diff(edges)).reshape(high, wide + 1)[:, :-1]
 
 
 def _labels(starts: Numbers, ends: Numbers, pitch: int) -> Numbers:

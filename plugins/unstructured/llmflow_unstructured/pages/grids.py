@@ -27,6 +27,7 @@ FULL, FULLEST = (
     0.5,
 )  # prose in columns fills them: a line so full of its column, and the share of such lines
 LONGEST, WORDY = 30, 3  # letters and words of the usual cell
+RUNNING = 3  # lines of more words that all fill their column are running text, whatever stands beside them
 MOST_RULES = 3_000
 WIDEST_ROW = 2.2  # of the type's size, between two rows of a table without rules
 
@@ -280,7 +281,10 @@ def _prose(parts: Sequence[Line]) -> bool:
     full = 0
     for column in by_left.values():
         width = max(line.box.right - line.box.left for line in column)
-        full += sum(line.box.right - line.box.left > FULL * width and len(line.words) > 2 for line in column)
+        filled = [line for line in column if line.box.right - line.box.left > FULL * width]
+        if len(column) >= RUNNING and all(len(line.words) > WORDY for line in filled) and filled == column:
+            return True
+        full += sum(len(line.words) > 2 for line in filled)
     return full > FULLEST * len(parts) or 2.5 * len(first) >= len(parts)
 
 

@@ -1,8 +1,9 @@
 """Lines of a paragraph become its text: hyphens undone, and Korean words whole that a line's end had cut.
 
 Korean is broken either between words or, as its word processors do by default, between any two syllables. Which of
-them a document does is seen by its lines: where a word went to the next line, though its first syllable would have had
-room, lines break between words. Where they break anywhere, what is known of its words decides on the space.
+them a document does is seen by its lines: where some begin with a particle, they break anywhere; where a word went to
+the next line, though its first syllable would have had room, between words. Where they break anywhere, what is known of
+its words decides on the space.
 """
 
 from __future__ import annotations
@@ -25,7 +26,11 @@ STRETCHED = (
     1.6  # of the type's size: the most that a line is stretched by which could have taken one more syllable
 )
 SEEN = 0.1  # share of a document's lines that show how it breaks
+CUT, CUTS = 0.08, 2  # share, and least number, of such lines that begin with a particle where words are cut
 HANGUL = re.compile("[가-힣]")
+PARTICLE = re.compile(  # no word, whatever stands before
+    r"(?:[은는을를의에와과가도로]|에서|에게|으로|까지|부터|지만|면서|(?:니|습니|한|했|었|였|하였)?다[.,])$"
+)
 BEGINS = re.compile(  # what no Korean word begins with: particles and endings
     r"(?:은|는|을|를|의|에|에서|에게|으로|로|와|과|까지|부터|마다|보다|처럼|이며|이고|이다|입니다|하고|하며|하여|하는|한다|했다|하였다|"
     r"된다|되는|되어|되고|었다|았다|였다|였고|었고|았고|습니다|니다|다|며|고|면|지만|던|는데|도록|들이|들은|들을|들의)[\s.,)\"'”’]*$"
@@ -49,7 +54,7 @@ def wrapping(paragraphs: Iterable[Sequence[Line]]) -> Wrapping:
     known = Counter(
         word.strip(",.()\"'") for lines in many for line in lines for word in line.text.split()[1:-1]
     )
-    broken = seen = 0
+    broken = begun = roomy = seen = 0
     for lines in many:
         if len(lines) < 2:
             continue
@@ -58,8 +63,12 @@ def wrapping(paragraphs: Iterable[Sequence[Line]]) -> Wrapping:
         for line, below in pairwise(lines):
             if HANGUL.match(line.text[-1:]) and HANGUL.match(below.text[:1]):
                 seen += 1
-                broken += right - line.box.right > ROOM * line.size or _stretched(line, natural)
-    return Wrapping(by_syllable=seen > 0 and broken <= SEEN * seen, known=known)
+                room = right - line.box.right > ROOM * line.size
+                roomy += room
+                broken += room or _stretched(line, natural)
+                begun += bool(PARTICLE.match(below.text.split()[0]))
+    cut = begun >= max(CUTS, CUT * seen) and roomy <= SEEN * seen
+    return Wrapping(by_syllable=cut or (seen > 0 and broken <= SEEN * seen), known=known)
 
 
 def joined(lines: Sequence[Line], way: Wrapping) -> str:

@@ -21,6 +21,10 @@ GUTTER, ROWS = (
     0.5,
     3,
 )  # the least width, of the type's size, of a gap that parts columns, and the rows it must part
+WITHIN, PITCH = (
+    6,
+    2.2,
+)  # the rows that it must part between lines without it that are near, in the type's size
 WIDE, MANY = 1.6, 7  # of the type's size, and rows: white that parts columns whatever edges it has
 STRAIGHT = 0.3  # of the type's size, that the edge of a column may waver
 REACH, FURTHEST = (
@@ -212,12 +216,14 @@ def _gutter(pieces: Sequence[Line], one: Line, other: Line) -> bool:
     """Whether the white between two pieces of a row goes on over some rows, along a straight edge or widely."""
     size = max(one.size, other.size)
     free = (one.box.right, other.box.left)
-    ends, starts = [one.box.right], [other.box.left]
+    ends, starts, within = [one.box.right], [other.box.left], True
     for downwards in (False, True):
-        free, passed_left, passed_right = _white(pieces, one, free, size, downwards=downwards)
+        free, passed_left, passed_right, stopped = _white(pieces, one, free, size, downwards=downwards)
         ends += passed_left
         starts += passed_right
-    if len(ends) < ROWS or len(starts) < ROWS or free[1] - free[0] < GUTTER * size:
+        within &= stopped
+    least = WITHIN if within else ROWS
+    if len(ends) < least or len(starts) < least or free[1] - free[0] < GUTTER * size:
         return False
     wide = free[1] - free[0] >= WIDE * size or min(len(ends), len(starts)) > MANY
     return wide or _straight(starts, other.box.left, size) or _straight(ends, one.box.right, size)
@@ -230,8 +236,9 @@ def _straight(edges: Sequence[float], edge: float, size: float) -> bool:
 
 def _white(
     pieces: Sequence[Line], start: Line, free: tuple[float, float], size: float, *, downwards: bool
-) -> tuple[tuple[float, float], list[float], list[float]]:
-    """What stays free of a gap on the way up or down, and the edges of the pieces passed on its left and right."""
+) -> tuple[tuple[float, float], list[float], list[float], bool]:
+    """What stays free of a gap on the way up or down, the edges of the pieces passed on its left and right, and whether
+    the next line but a usual distance on ended it."""
     sign = 1 if downwards else -1
     middle = (start.box.top + start.box.bottom) / 2
     reach = REACH * size
@@ -245,6 +252,7 @@ def _white(
     )
     ends: list[float] = []
     starts: list[float] = []
+    passed, stopped = 0.0, False
     for distance, piece in rows:
         if distance <= size * 0.5:
             continue
@@ -262,8 +270,10 @@ def _white(
             free = (left, piece.box.left)
             starts.append(piece.box.left)
         else:
+            stopped = distance - passed < PITCH * size
             break
-    return free, ends, starts
+        passed = distance
+    return free, ends, starts, stopped
 
 
 # ---- blocks

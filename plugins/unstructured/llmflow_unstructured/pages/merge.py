@@ -15,10 +15,11 @@ from math import inf
 from llmflow_unstructured.pages.tesseract import Sign
 
 OVERLAP = 0.4  # of the narrower of two signs that may follow each other
-HANGUL_GAIN, OTHER_LOSS, CAPITAL_LOSS = 20.0, 10.0, 14.0  # points of certainty
+HANGUL_GAIN, OTHER_LOSS, CAPITAL_LOSS, NO_LETTER = 30.0, 20.0, 14.0, 10.0  # points of certainty
 SWITCH = 17.0  # points times the height of the line that a change of reading costs
 GAP = 0.12  # of the height of the line, between two words
 DOUBT = 80.0  # a sign that is less sure is looked at in the other language, too
+NEAR = 4  # signs between two spans that are looked at as one
 LONG = 40  # signs that one may look back over
 
 
@@ -39,9 +40,18 @@ class _Step:
     before: int
 
 
-def doubtful(signs: Sequence[Sign]) -> bool:
-    """Whether a line of the main language has something in it that another language could read better."""
-    return any(sign.sure < DOUBT or (sign.text.isascii() and sign.text.isalpha()) for sign in signs)
+def doubtful(signs: Sequence[Sign]) -> list[tuple[int, int]]:
+    """Where a line of the main language has something that another language could read better: from word to word."""
+    begins = [at for at, sign in enumerate(signs) if sign.space or not at]
+    spans: list[tuple[int, int]] = []
+    for first, after in pairwise([*begins, len(signs)]):
+        if not any(map(_doubted, signs[first:after])):
+            continue
+        if spans and first - spans[-1][1] <= NEAR:
+            spans[-1] = (spans[-1][0], after)
+        else:
+            spans.append((first, after))
+    return spans
 
 
 def merged(main: Sequence[Sign], other: Sequence[Sign], height: float) -> tuple[Sign, ...]:
@@ -81,6 +91,8 @@ def _places(reading: Sequence[Sign], *, ours: bool) -> Iterator[_Place]:
             sure += HANGUL_GAIN
         elif sign.text.isalnum():
             sure -= OTHER_LOSS if ours else capitals[at]
+        if not ours and not sign.text.isalpha():
+            sure -= NO_LETTER
         wide = max(1.0, end - sign.left)
         yield _Place(sign, wide, ours, at, sure * wide)
 
@@ -110,6 +122,10 @@ def _hangul(text: str) -> bool:
     return any("가" <= letter <= "힣" for letter in text)
 
 
+def _doubted(sign: Sign) -> bool:
+    return sign.sure < DOUBT or (sign.text.isascii() and sign.text.isalnum())
+
+
 def _follows(last: _Place, place: _Place) -> bool:
     if last.ours == place.ours:
         return place.at == last.at + 1
@@ -128,4 +144,4 @@ def _joined(
             ended = last.at + 1 < len(reading) and reading[last.at + 1].space
             apart = place.sign.left - last.sign.right > GAP * height
             space = (space and ended) or ((space or ended) and apart)
-        yield replace(place.sign, space=space and number > 0)
+        yield replace(place.sign, space=space if number else main[0].space)

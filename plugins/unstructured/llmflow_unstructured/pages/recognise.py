@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from math import inf
 
 import numpy as np
 from PIL import Image
@@ -12,7 +14,7 @@ from PIL import Image
 from llmflow_unstructured.pages.clean import Cleaned, cleaned, lying
 from llmflow_unstructured.pages.lines import Line
 from llmflow_unstructured.pages.merge import doubtful, merged
-from llmflow_unstructured.pages.segment import Segments, cut, origin, segments
+from llmflow_unstructured.pages.segment import Segments, cut, gap, inked, origin, part, segments, whites
 from llmflow_unstructured.pages.tesseract import Sign, Tesseract
 from llmflow_unstructured.pages.words import Rule, Sheet, Word
 
@@ -84,9 +86,11 @@ class Recogniser:
         point = 72 / page.resolution
         words = [
             word
-            for line, (_, scale), signs in zip(parts.lines, cuts, read, strict=True)
+            for line, (picture, scale), signs in zip(parts.lines, cuts, read, strict=True)
             if not _noise(signs)
-            for word in _words(line, signs, origin(line, parts.height), scale, point)
+            for word in _words(
+                line, _between_whites(picture, signs), origin(line, parts.height), scale, point
+            )
         ]
         rules = [Rule(r.left * point, r.top * point, r.right * point, r.bottom * point) for r in parts.rules]
         high, wide = page.grey.shape
@@ -97,9 +101,16 @@ class Recogniser:
         if main not in FULL_WIDTH or not others:
             return self._calls(lines, "+".join(self.languages))
         read = self._calls(lines, main)
-        again = [at for at, signs in enumerate(read) if doubtful(signs)]
-        for at, signs in zip(again, self._calls([lines[at] for at in again], "+".join(others)), strict=True):
-            read[at] = merged(read[at], signs, height)
+        spans = [(at, *span) for at, signs in enumerate(read) for span in reversed(doubtful(signs))]
+        parts = [part(lines[at], read[at], first, after) for at, first, after in spans]
+        again = self._calls([picture for picture, _ in parts], "+".join(others))
+        for (at, first, after), (picture, left), signs in zip(spans, parts, again, strict=True):
+            whole, (start, end) = read[at], inked(picture)
+            moved = [
+                replace(sign, left=left + max(sign.left, start), right=left + min(sign.right, end))
+                for sign in signs
+            ]
+            read[at] = (*whole[:first], *merged(whole[first:after], moved, height), *whole[after:])
         return read
 
     def _calls(self, lines: Sequence[Image.Image], language: str) -> list[tuple[Sign, ...]]:
@@ -122,23 +133,36 @@ def _noise(signs: Sequence[Sign]) -> bool:
     )
 
 
+def _between_whites(line: Image.Image, signs: Sequence[Sign]) -> list[Sign]:
+    """The signs, with words that reach as far as their ink."""
+    white, placed = whites(line), list(signs)
+    for at, (before, behind) in enumerate(pairwise(signs)):
+        if behind.space:
+            right, left = gap(white, before, behind)
+            placed[at] = replace(placed[at], right=right)
+            placed[at + 1] = replace(behind, left=left)
+    return placed
+
+
 def _words(line: Line, signs: Sequence[Sign], left: float, scale: float, point: float) -> list[Word]:
-    """The signs of a line put together to words."""
+    """The signs of a line put together to words, each behind the other."""
     groups: list[list[Sign]] = []
     for sign in signs:
         if sign.space or not groups:
             groups.append([])
         groups[-1].append(sign)
     box, size = line.box, (line.box.bottom - line.box.top) * point * TYPE
+    ends = list(accumulate((max(sign.right for sign in group) for group in groups), max))
+    starts = [max(group[0].left, end) for group, end in zip(groups, [-inf, *ends], strict=False)]
     return [
         Word(
             "".join(sign.text for sign in group),
-            (left + group[0].left / scale) * point,
+            (left + start / scale) * point,
             box.top * point,
-            (left + max(sign.right for sign in group) / scale) * point,
+            (left + max(start + 1, end) / scale) * point,
             box.bottom * point,
             size,
             sure=sum(sign.sure for sign in group) / len(group),
         )
-        for group in groups
+        for group, start, end in zip(groups, starts, ends, strict=True)
     ]

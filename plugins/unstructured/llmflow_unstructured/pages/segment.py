@@ -12,8 +12,9 @@ from PIL import Image
 from llmflow_unstructured.elements import Box
 from llmflow_unstructured.pages import lines as layout
 from llmflow_unstructured.pages.clean import Cleaned, Ink
-from llmflow_unstructured.pages.components import Components, closed, components, runs
+from llmflow_unstructured.pages.components import Components, closed, components, drawn, runs
 from llmflow_unstructured.pages.lines import Line
+from llmflow_unstructured.pages.tesseract import Sign
 from llmflow_unstructured.pages.words import Rule, Word, median
 
 RULE = 0.45  # inches: no stroke of a letter is as long
@@ -21,10 +22,16 @@ SHORT_RULE = 1.25  # of the height of a line: a rule down the page from one acro
 SOLID = 0.8  # of a blob that is dark: letters leave more white
 THIN = 0.035  # inches: the most a rule is thick
 PICTURE = 4.0  # of the usual height of a line: what is higher is no letter
+DRAWN, BESIDE = (
+    1.6,
+    5.0,
+)  # of the usual height of a line: a part of a drawing is higher, and so near to a picture
 FIRST_GUESS = 0.10  # inches between the parts of a word, before the size of its type is known
 ACROSS, DOWN = 0.32, 0.14  # of the height of a line: gaps within a word, and within a syllable
 TINY = 0.45  # of the height of a line: commas and dots are smaller
-BLANK = 0.3  # of the height of a line, left white around its picture
+WHITE = 150  # the grey of a column of dots that no letter is in
+AFTER_MARK, MARKED = 3.0, 0.25  # of the height of a line: how far a mark stands before it, and from its edges
+BLANK, ASIDE = 0.4, 0.1  # of the height of a line, left white above and below its picture, and beside it
 
 
 @dataclass(frozen=True)
@@ -52,24 +59,56 @@ def segments(page: Cleaned) -> Segments:
         Word("", float(left), float(top), float(right), float(bottom), max(height, float(bottom - top)))
         for left, top, right, bottom in _boxes(blobs, ~high)
     ]
-    return Segments(tuple(_whole(layout.lines(words, rules), height)), tuple(rules), pictures, height)
+    found = [line for line in layout.lines(words, rules) if not _drawn(line, pictures, height)]
+    return Segments(tuple(_whole(found, height)), tuple(rules), pictures, height)
 
 
 def cut(grey: NDArray[np.uint8], line: Line, height: float, wanted: float) -> tuple[Image.Image, float]:
     """The picture of a line, its type as high as wanted, on white; and the scale."""
     box, size = line.box, max(height * 0.7, line.box.bottom - line.box.top)
-    blank, scale = round(BLANK * size), wanted / size
+    blank, aside, scale = round(BLANK * size), round(ASIDE * size), wanted / size
     top, left = max(0, int(box.top) - 1), max(0, int(box.left) - 1)
     part = grey[top : int(box.bottom) + 1, left : int(box.right) + 1]
-    framed = Image.fromarray(np.pad(part, blank, constant_values=255))
+    framed = Image.fromarray(np.pad(part, ((blank, blank), (aside, aside)), constant_values=255))
     shape = (max(1, round(framed.width * scale)), max(1, round(framed.height * scale)))
     return framed.resize(shape, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC), scale
+
+
+def part(line: Image.Image, signs: Sequence[Sign], first: int, after: int) -> tuple[Image.Image, float]:
+    """The picture of some signs of a line, cut where it is white around them; and where it begins in the line's."""
+    white = whites(line)
+    left = sum(gap(white, signs[first - 1], signs[first])) // 2 if first else 0
+    right = sum(gap(white, signs[after - 1], signs[after])) // 2 if after < len(signs) else line.width
+    return line.crop((left, 0, max(left + 1, right), line.height)), left
+
+
+def whites(line: Image.Image) -> NDArray[np.bool_]:
+    """Which columns of a line's picture no letter is in."""
+    found: NDArray[np.bool_] = np.asarray(line).min(axis=0) > WHITE
+    return found
+
+
+def inked(line: Image.Image) -> tuple[int, int]:
+    """Where the ink of a line's picture begins and ends."""
+    columns = np.flatnonzero(~whites(line))
+    return (int(columns[0]), int(columns[-1]) + 1) if len(columns) else (0, line.width)
+
+
+def gap(white: NDArray[np.bool_], before: Sign, behind: Sign) -> tuple[int, int]:
+    """The widest white between the middles of two signs, since signs say only about where they end."""
+    start, end = round((before.left + before.right) / 2), round((behind.left + behind.right) / 2)
+    starts, ends = runs(white[None, start:end])
+    if not len(starts):
+        middle = round((before.right + behind.left) / 2)
+        return middle, middle
+    widest = int(np.argmax(ends - starts))
+    return start + int(starts[widest]), start + int(ends[widest])
 
 
 def origin(line: Line, height: float) -> float:
     """Where the picture of a line begins on the page."""
     size = max(height * 0.7, line.box.bottom - line.box.top)
-    return max(0, int(line.box.left) - 1) - round(BLANK * size)
+    return max(0, int(line.box.left) - 1) - round(ASIDE * size)
 
 
 def _rules(page: Cleaned, height: float) -> tuple[list[Rule], Ink]:
@@ -112,6 +151,18 @@ def _meets(x: float, y: float, across: Sequence[Rule], thin: float) -> bool:
     )
 
 
+def _drawn(line: Line, pictures: Sequence[Box], height: float) -> bool:
+    """Whether a line is a part of a drawing: one thing, higher than type and hardly wider, beside a picture."""
+    box = line.box
+    if len(line.words) > 1 or not DRAWN * height < box.bottom - box.top > (box.right - box.left) / 2:
+        return False
+    return any(
+        min(box.bottom, picture.bottom) > max(box.top, picture.top)
+        and max(box.left, picture.left) - min(box.right, picture.right) < BESIDE * height
+        for picture in pictures
+    )
+
+
 def _solid(blobs: Components, ink: Ink, height: float) -> NDArray[np.bool_]:
     """Which blobs are dark all over, as bars and boxes of drawings are."""
     solid = np.zeros(len(blobs), np.bool_)
@@ -125,11 +176,7 @@ def _long(picture: Ink, least: int) -> Ink:
     """Only the runs of rows that are as long."""
     starts, ends = runs(picture)
     kept = ends - starts >= least
-    change = np.zeros(picture.shape[0] * (picture.shape[1] + 1) + 1, np.int8)
-    change[starts[kept]] = 1
-    change[ends[kept]] = -1
-    flat = np.cumsum(change[:-1], dtype=np.int8).astype(np.bool_)
-    return flat.reshape(picture.shape[0], picture.shape[1] + 1)[:, :-1]
+    return drawn(starts[kept], ends[kept], (picture.shape[0], picture.shape[1]))
 
 
 def _height(blobs: Components, resolution: float) -> float:
@@ -153,7 +200,19 @@ def _whole(found: Sequence[Line], height: float) -> list[Line]:
             kept.append(line)
         else:
             kept[home] = Line((*kept[home].words, *line.words))
-    return kept
+    return [line for line in kept if not _speck(line.box, kept, height)]
+
+
+def _speck(box: Box, others: Sequence[Line], height: float) -> bool:
+    """Whether a line is a speck: tiny, and no mark before a line of text."""
+    if max(box.right - box.left, box.bottom - box.top) >= TINY * height:
+        return False
+    middle = (box.top + box.bottom) / 2
+    return not any(
+        box.right < line.box.left < box.right + AFTER_MARK * height
+        and line.box.top + MARKED * height < middle < line.box.bottom - MARKED * height
+        for line in others
+    )
 
 
 def _within(small: Box, large: Box, height: float) -> bool:

@@ -26,7 +26,7 @@ INSTALL = (
     "Install it with its languages (Debian: tesseract-ocr, tesseract-ocr-kor, tesseract-ocr-eng), or name the program "
     f"in {PROGRAM} and the folder of its languages in TESSDATA_PREFIX."
 )
-ONE_LINE = 7  # the page segmentation mode
+ONE_LINE = 13  # the page segmentation mode of a line that no one looks for
 SURE = 7.0  # a sign's certainty falls so many points for each that Tesseract takes off
 _PAGE = re.compile(r"<div class='ocr_page'")
 _WORD = re.compile(r"<span class='ocrx_word'")

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_unstructured.elements import Box
 from llmflow_unstructured.pages import grids, joining, lines, structure
@@ -49,7 +49,6 @@ SIDES = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(SIDES, max_size=40))
 def test_no_word_is_lost_whatever_its_place(
     given_sides: list[tuple[float, float, float, float, str]],
@@ -63,7 +62,6 @@ def test_no_word_is_lost_whatever_its_place(
     assert sorted("".join(read.split())) == sorted("".join(word.text for word in words))
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 500), st.floats(0, 700), st.floats(1, 99), st.floats(1, 99)), max_size=25)
 )
@@ -72,7 +70,6 @@ def test_reading_order_is_a_permutation(sides: list[tuple[float, float, float, f
     assert sorted(lines.ordered(boxes)) == list(range(len(boxes)))
 
 
-@settings(deadline=None)
 @given(st.permutations(range(30)), st.floats(0, 60), st.floats(0, 60))
 def test_order_of_words_in_the_file_and_place_of_the_page_do_not_matter(
     order: list[int], right: float, down: float
@@ -122,6 +119,15 @@ def test_wide_spaces_of_a_justified_line_part_no_columns() -> None:
             page += row(word, left, 100 + number * 16)
             left += EM * len(word) + chance.uniform(3, 14)
     assert len(lines.lines(page)) == 12
+
+
+def test_wide_spaces_that_stand_below_each_other_in_prose_part_no_columns() -> None:
+    page = column(3, 40, 100)
+    for number in range(3, 6):
+        page += row("가나다 라마바사", 40, 100 + number * 1.6 * EM)
+        page += row("카타파하 거너", 40 + 8.3 * EM + 9, 100 + number * 1.6 * EM)
+    page += column(3, 40, 100 + 6 * 1.6 * EM)
+    assert len(lines.lines(page)) == 9
 
 
 # ---- paragraphs and kinds
@@ -197,6 +203,15 @@ def test_korean_lines_are_joined_as_they_were_broken(rows: Sequence[str], text: 
         lines.Line(tuple(row(said, 40, 300))) for said in ("모든 질의는 내부망에서만 처리되며 외부 허용되지",)
     ]
     assert joining.joined(found, joining.wrapping([found, whole])) == text
+
+
+def test_lines_that_begin_with_particles_were_cut_within_words() -> None:
+    rows = ["이 지침은 문서", "를 다루는 절차", "를 정하며 모두", "에게 적용한다."]
+    found = [lines.Line(tuple(row(said, 40, 100 + 16 * at))) for at, said in enumerate(rows)]
+    assert (
+        joining.joined(found, joining.wrapping([found]))
+        == "이 지침은 문서를 다루는 절차를 정하며 모두에게 적용한다."
+    )
 
 
 # ---- tables

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_unstructured.pages.merge import doubtful, merged
 from llmflow_unstructured.pages.tesseract import Sign
@@ -51,7 +53,6 @@ def test_each_sign_is_of_the_reading_that_knows_its_script(
     assert found == text if text is not None else found.endswith("에")
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text("가나다ab1", min_size=1, max_size=1), st.floats(0, 100)), max_size=20))
 def test_a_reading_alone_stays_as_it_is(letters: list[tuple[str, float]]) -> None:
     read = [Sign(text, 20.0 * at, 20.0 * at + 18, sure) for at, (text, sure) in enumerate(letters)]
@@ -59,7 +60,6 @@ def test_a_reading_alone_stays_as_it_is(letters: list[tuple[str, float]]) -> Non
     assert merged([], read, HEIGHT) == tuple(read)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 600), st.floats(1, 60), st.floats(0, 100)), min_size=1, max_size=15),
     st.lists(st.tuples(st.floats(0, 600), st.floats(1, 60), st.floats(0, 100)), min_size=1, max_size=15),
@@ -75,7 +75,20 @@ def test_what_is_merged_is_of_the_readings_in_their_order(
     assert found
 
 
-def test_only_doubtful_lines_are_read_twice() -> None:
-    assert not doubtful(signs("구조를 발표했다.", 95))
-    assert doubtful(signs("구조를 발표했다.", 60))
-    assert doubtful(signs("Nature", 95))
+@pytest.mark.parametrize(
+    ("parts", "spans"),
+    [
+        ((("구조를", 95), ("발표했다.", 95)), []),
+        ((("구조를", 95), ("발표했다.", 60)), [(3, 8)]),
+        ((("전해질의", 95), ("Nature", 95), ("구조를", 95)), [(4, 10)]),
+        ((("이름은", 95), ("450", 95), ("이다.", 95)), [(3, 6)]),
+        ((("80", 95), ("이상", 95), ("90", 95)), [(0, 6)]),
+        ((("80", 95), ("발표했다.", 95), ("90", 95)), [(0, 2), (7, 9)]),
+    ],
+    ids=["sure", "unsure", "letters", "figures", "near", "apart"],
+)
+def test_only_doubtful_words_are_read_twice(
+    parts: tuple[tuple[str, float], ...], spans: list[tuple[int, int]]
+) -> None:
+    read = [replace(sign, space=at == 0) for word, sure in parts for at, sign in enumerate(signs(word, sure))]
+    assert doubtful(read) == spans

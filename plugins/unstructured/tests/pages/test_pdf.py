@@ -7,7 +7,7 @@ import io
 import pypdfium2
 import pytest
 from fpdf import FPDF
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from llmflow_unstructured.elements import Element
 from llmflow_unstructured.errors import BadDocument, TooLarge
@@ -114,7 +114,6 @@ def test_when_time_is_up_the_rest_is_named() -> None:
     assert [(type(one), one.page) for one in found] == [(PageFailed, 1), (PageFailed, 2)]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(min_size=1, max_size=40), st.integers(0, 10**6), st.booleans())
 def test_damaged_files_never_crash(noise: bytes, at: int, cut: bool) -> None:
     at %= len(PLAIN)

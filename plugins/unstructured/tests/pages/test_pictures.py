@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from llmflow_unstructured.errors import BadDocument, NoEngine
@@ -36,7 +36,6 @@ def page(angle: float = 0.0, columns: int = 1) -> Image.Image:
     return picture.rotate(angle, Image.Resampling.BICUBIC, fillcolor=255)
 
 
-@settings(deadline=None)
 @given(PICTURES)
 def test_components_are_those_of_a_flood(picture: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> None:
     found = components(picture)
@@ -59,7 +58,6 @@ def _floods(picture: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> int:
     return count
 
 
-@settings(deadline=None)
 @given(PICTURES, st.integers(0, 4))
 def test_closing_fills_gaps_in_rows_and_nothing_else(
     picture: np.ndarray[tuple[int, int], np.dtype[np.bool_]], gap: int
@@ -95,6 +93,35 @@ def test_shade_noise_specks_and_a_dark_edge_go() -> None:
     assert cleaned.angle == pytest.approx(1.5, abs=0.15)
     assert cleaned.ink[:, :60].mean() < 0.002
     assert len(segment.segments(cleaned).lines) == 30
+
+
+def test_specks_around_lines_are_no_lines() -> None:
+    dice = np.random.default_rng(3)
+    grey = np.array(page(), np.uint8)
+    for x, y in dice.integers(4, (PAGE[0] - 4, PAGE[1] - 4), (600, 2)):
+        grey[y : y + 2, x : x + dice.integers(1, 3)] = 20
+    cleaned = clean.cleaned(Image.fromarray(grey), 100)
+    assert len(segment.segments(cleaned).lines) == 30
+
+
+def test_a_low_thing_beside_a_drawing_is_a_part_of_it() -> None:
+    picture = page()
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((80, 90, PAGE[0] - 80, 350), fill=255)
+    pen.ellipse((200, 120, 260, 330), outline=0, width=3)
+    pen.ellipse((290, 290, 320, 330), outline=0, width=3)
+    assert not [line for line in segment.segments(clean.cleaned(picture, 100)).lines if line.box.bottom < 345]
+
+
+def test_words_end_where_it_is_white() -> None:
+    grey = np.full((36, 200), 255, np.uint8)
+    grey[8:28, 10:80] = grey[8:28, 120:190] = 0
+    picture = Image.fromarray(grey)
+    signs = [tesseract.Sign("가", 0, 95, 90), tesseract.Sign("나", 95, 200, 90, space=True)]
+    assert segment.inked(picture) == (10, 190)
+    assert segment.gap(segment.whites(picture), *signs) == (80, 120)
+    part, left = segment.part(picture, signs, 1, 2)
+    assert (part.width, left) == (100, 100)
 
 
 @pytest.mark.parametrize("columns", [1, 2])
@@ -159,7 +186,6 @@ def test_too_many_dots_fail_a_page_before_they_are_read(kind: str) -> None:
     assert "1,000 at most" in failed.why
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 5000), st.sampled_from(["PNG", "JPEG", "TIFF", "BMP", "WEBP"]))
 def test_damaged_pictures_never_crash(noise: bytes, at: int, kind: str) -> None:
     whole = _kept(page().resize((85, 110)), kind)
