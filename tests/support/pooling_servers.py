@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from llmflow_kit.embedding import Embedder
 from llmflow_kit.faults import Fault, describe
+from llmflow_kit.http import HALF
 from llmflow_kit.rerank import Reranker
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
@@ -246,6 +247,6 @@ def verify(trial: Trial, server: FakeEngine, result: Any, said: str) -> None:
 
 def _seen(text: str, truncation: str) -> str:
     """A text as it reaches the model: of characters that exist, cut."""
-    words = text.encode("utf-8", "replace").decode().split(" ")
+    words = HALF.sub("\ufffd", text).split(" ")
     fitting = CONTEXT - fake_engines.SPECIAL
     return " ".join(words[-fitting:] if truncation == "start" else words[:fitting])

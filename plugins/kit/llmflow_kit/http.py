@@ -7,6 +7,7 @@ environment, no redirects. Requests go straight to httpx's transport, since its 
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
@@ -30,6 +31,7 @@ CONNECTIONS = httpx.Limits(
     keepalive_expiry=4.0,  # uvicorn closes idle connections after 5 seconds: be the first
 )
 NO_HEADERS: Mapping[str, str] = {}
+HALF = re.compile("[\ud800-\udfff]")  # of a character: a surrogate without its partner
 
 
 class Http:
@@ -144,8 +146,8 @@ def transport_for(connection: Connection) -> Transport:
 
 
 def encoded(body: Any) -> bytes:
-    """`body` as JSON; a surrogate without its partner, which no server takes, becomes a question mark."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    """`body` as JSON; half a character, which no server takes, becomes U+FFFD, as Dify's daemon has it."""
+    return HALF.sub("\ufffd", json.dumps(body, ensure_ascii=False, separators=(",", ":"))).encode()
 
 
 def _chunks(response: httpx.Response, limit: int) -> Generator[bytes]:
