@@ -8,17 +8,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from llmflow_runner.declaration import (
-    AutoGenerate,
     CodeExtra,
+    Filled,
     I18n,
     NamedSetting,
     OAuth,
-    ParameterChoice,
     Path128,
     ProviderName,
     Short,
     Strict,
-    Template,
     Text,
     Value,
 )
@@ -65,21 +63,14 @@ class DatasourceIdentity(Strict):
     icon: Path128 | None = None
 
 
-class DatasourceParameter(Strict):
+class DatasourceParameter(Filled):
     """One parameter of a datasource; the daemon takes no scope, and passes no placeholder on."""
 
     name: Text
     label: I18n
     description: I18n
     type: Literal["string", "number", "boolean", "select", "secret-input"]
-    required: bool = False
     default: Value | None = None
-    min: float | int | None = None
-    max: float | int | None = None
-    precision: Annotated[int, Field(ge=0)] | None = None
-    options: tuple[ParameterChoice, ...] = ()
-    template: Template | None = None
-    auto_generate: AutoGenerate | None = None
 
 
 class Datasource(Strict):

@@ -399,7 +399,19 @@ class AutoGenerate(Strict):
     type: Literal["prompt_instruction"]
 
 
-class Parameter(Strict):
+class Filled(Strict):
+    """What every kind of parameter says of how it is filled in; what it may be by itself differs."""
+
+    required: bool = False
+    min: float | int | None = None
+    max: float | int | None = None
+    precision: Annotated[int, Field(ge=0)] | None = None
+    options: tuple[ParameterChoice, ...] = ()
+    template: Template | None = None
+    auto_generate: AutoGenerate | None = None
+
+
+class Parameter(Filled):
     """One parameter of a tool; a language model fills in those of the form "llm"."""
 
     name: Short
@@ -408,17 +420,10 @@ class Parameter(Strict):
     llm_description: Text | None = None
     type: ParameterType
     form: Literal["schema", "form", "llm"]
-    required: bool = False
     multiple: bool = False
     default: Value | None = None
-    min: float | int | None = None
-    max: float | int | None = None
-    precision: Annotated[int, Field(ge=0)] | None = None
-    options: tuple[ParameterChoice, ...] = ()
     scope: str | None = None
     placeholder: I18n | None = None
-    template: Template | None = None
-    auto_generate: AutoGenerate | None = None
     input_schema: Mapping[str, Any] | None = None
 
 
@@ -440,22 +445,15 @@ class AgentProvider(Strict):
     extra: CodeExtra | None = None
 
 
-class AgentParameter(Strict):
+class AgentParameter(Filled):
     """One parameter of an agent strategy: whoever builds the app fills it in."""
 
     name: Short
     label: I18n
     help: I18n | None = None
     type: AgentParameterType
-    required: bool = False
     default: Value | None = None
-    min: float | int | None = None
-    max: float | int | None = None
-    precision: Annotated[int, Field(ge=0)] | None = None
-    options: tuple[ParameterChoice, ...] = ()
     scope: str | None = None
-    template: Template | None = None
-    auto_generate: AutoGenerate | None = None
 
 
 class AgentStrategy(Strict):

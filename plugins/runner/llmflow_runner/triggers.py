@@ -8,17 +8,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator
 
 from llmflow_runner.declaration import (
-    AutoGenerate,
     CodeExtra,
+    Filled,
     I18n,
     NamedSetting,
     OAuth,
-    ParameterChoice,
     Path128,
     ProviderName,
     Short,
     Strict,
-    Template,
     Text,
     Value,
 )
@@ -48,7 +46,7 @@ class TriggerIdentity(Strict):
         return value
 
 
-class EventParameter(Strict):
+class EventParameter(Filled):
     """One parameter of an event, or of the form that subscribes to events."""
 
     name: Text
@@ -58,16 +56,9 @@ class EventParameter(Strict):
         "string", "number", "boolean", "select", "checkbox", "file", "files", "model-selector", "app-selector",
         "object", "array", "dynamic-select",
     ]  # fmt: skip
-    required: bool = False
     multiple: bool = False
     default: Value | tuple[Value, ...] | None = None
-    min: float | int | None = None
-    max: float | int | None = None
-    precision: Annotated[int, Field(ge=0)] | None = None
-    options: tuple[ParameterChoice, ...] = ()
     scope: str | None = None
-    template: Template | None = None
-    auto_generate: AutoGenerate | None = None
 
 
 class Constructor(Strict):

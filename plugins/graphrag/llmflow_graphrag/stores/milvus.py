@@ -17,11 +17,12 @@ import grpc
 from pymilvus import DataType, MilvusClient, MilvusException
 from typing_extensions import override
 
-from llmflow_graphrag.errors import Incompatible, ModelFailed, StoreDown
+from llmflow_graphrag.errors import StoreDown
 from llmflow_graphrag.keys import checked, key
 from llmflow_graphrag.model import Vector
 from llmflow_graphrag.scope import Scope
 from llmflow_graphrag.stores import VectorRow, VectorStore
+from llmflow_graphrag.stores.shared import check_asked, check_given
 
 T = TypeVar("T")
 
@@ -75,11 +76,7 @@ class MilvusVectors(VectorStore):
     @override
     def upsert(self, scope: Scope, rows: Sequence[VectorRow]) -> None:
         self._make()
-        for row in rows:
-            if len(row.vector) != self._dimensions:
-                raise ModelFailed(
-                    f"The embedder gave a vector of {len(row.vector)} dimensions, not {self._dimensions} as before."
-                )
+        check_given((row.vector for row in rows), self._dimensions)
         for start in range(0, len(rows), ROWS):
             data = [
                 {"key": checked(r.key), "scope": scope.key, "document": checked(r.document),
@@ -116,10 +113,7 @@ class MilvusVectors(VectorStore):
     ) -> list[tuple[str, float]]:
         if not audiences or (documents is not None and not documents) or not self._exists():
             return []
-        if len(vector) != self._dimensions:
-            raise Incompatible(
-                f"The embedder gives {len(vector)} dimensions, but this workspace was built with {self._dimensions}."
-            )
+        check_asked(vector, self._dimensions)
         where = f'scope == "{scope.key}" and audience in {_list(audiences)}'
         if documents is not None:
             where += f" and document in {_list(documents)}"

@@ -1,4 +1,4 @@
-"""What every graph store does alike, whatever it is written in: counting spellings, reading rows, telling who lost."""
+"""What stores do alike, whatever they are written in: counting spellings, reading rows, telling who lost."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from llmflow_graphrag.errors import Busy, Incompatible
+from llmflow_graphrag.errors import Busy, Incompatible, ModelFailed
 from llmflow_graphrag.keys import key
-from llmflow_graphrag.model import SAME_AS, DocumentRow, Header, PassageRow, Relation, Staged
+from llmflow_graphrag.model import SAME_AS, DocumentRow, Header, PassageRow, Relation, Staged, Vector
 from llmflow_graphrag.scope import Scope
 
 
@@ -87,3 +87,20 @@ def require_known(version: int, known: int) -> None:
 def to_json(value: Any) -> str:
     """The same text for the same value, each time."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def check_given(vectors: Iterable[Vector], dimensions: int) -> None:
+    """Refuse vectors of another length than those before; raises ModelFailed."""
+    for vector in vectors:
+        if len(vector) != dimensions:
+            raise ModelFailed(
+                f"The embedder gave a vector of {len(vector)} dimensions, not {dimensions} as before."
+            )
+
+
+def check_asked(vector: Vector, dimensions: int) -> None:
+    """Refuse a question of another length than the workspace's vectors; raises Incompatible."""
+    if len(vector) != dimensions:
+        raise Incompatible(
+            f"The embedder gives {len(vector)} dimensions, but this workspace was built with {dimensions}."
+        )

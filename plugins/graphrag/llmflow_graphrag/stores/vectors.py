@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from llmflow_graphrag.errors import Incompatible, ModelFailed
 from llmflow_graphrag.keys import checked, key
 from llmflow_graphrag.model import Vector
 from llmflow_graphrag.scope import Scope
 from llmflow_graphrag.stores import VectorRow, VectorStore
 from llmflow_graphrag.stores.database import Database
-from llmflow_graphrag.stores.shared import to_json
+from llmflow_graphrag.stores.shared import check_asked, check_given, to_json
 
 Floats = NDArray[np.float32]
 
@@ -110,11 +109,7 @@ class SqliteVectors(VectorStore):
     def upsert(self, scope: Scope, rows: Sequence[VectorRow]) -> None:
         if not rows:
             return
-        for row in rows:
-            if len(row.vector) != self._dimensions:
-                raise ModelFailed(
-                    f"The embedder gave a vector of {len(row.vector)} dimensions, not {self._dimensions} as before."
-                )
+        check_given((row.vector for row in rows), self._dimensions)
         space = self._space(scope)
         values = [
             (space, checked(row.key), checked(row.document), checked(row.audience),
@@ -153,10 +148,7 @@ class SqliteVectors(VectorStore):
     ) -> list[tuple[str, float]]:
         for one in (*audiences, *(documents or ())):
             checked(one)
-        if len(vector) != self._dimensions:
-            raise Incompatible(
-                f"The embedder gives {len(vector)} dimensions, but this workspace was built with {self._dimensions}."
-            )
+        check_asked(vector, self._dimensions)
         asked = _unit(np.asarray([vector], dtype=np.float32))[0]
         return self._matrix(self._space(scope)).nearest(asked, limit, audiences, documents)
 
